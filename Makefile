@@ -1,0 +1,68 @@
+# `make help` lists the targets. `make PYTHON=python3.12 test` chooses the interpreter.
+PYTHON ?= python3
+VENV ?= .venv
+BACKENDS ?= tensorflow jax torch
+# On Linux the torch of PyPI brings several GB of CUDA. PyTorch's own index has CPU builds, which
+# count as newer than the same version without "+cpu", so that pip takes them where it sees them:
+#   make test-backends TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH ?= torch==2.13.0
+TORCH_INDEX ?=
+
+BIN := $(VENV)/bin
+PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+PYPROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
+INSTALLED := $(VENV)/.installed
+BACKENDS_INSTALLED := $(VENV)/.backends-installed
+
+.PHONY: help install demo test test-backends test-wheels lint fix bench clean
+.DEFAULT_GOAL := help
+
+help:  ## List the targets.
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+
+install: $(INSTALLED)  ## Make .venv with the core and every plugin, editable.
+
+demo: $(INSTALLED)  ## Train the VAE on handwritten digits; write samples and reconstructions.
+	$(BIN)/zoo train vae --out runs/demo
+	$(BIN)/zoo sample runs/demo
+	$(BIN)/zoo latent reconstruct runs/demo
+
+test: $(INSTALLED)  ## Run the tests of the core and of every plugin.
+	$(BIN)/pytest
+
+test-backends: $(BACKENDS_INSTALLED)  ## Install JAX and torch; run the contract on each backend.
+	set -e; for backend in $(BACKENDS); do \
+	  echo "== $$backend"; KERAS_BACKEND=$$backend $(BIN)/pytest -m "backends and not slow"; \
+	done
+
+test-wheels: $(INSTALLED)  ## Test each plugin's wheel with the core's, outside the checkout.
+	.ci/test-wheels $(BIN)/python $(PLUGINS)
+
+lint: $(INSTALLED)  ## Check style, formatting and types.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy zoo $(wildcard plugins/*/zoo_*)
+
+fix: $(INSTALLED)  ## Mend what ruff can mend by itself.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED)  ## Measure start-up, training and sampling.
+	$(BIN)/python -m benchmarks
+
+clean:  ## Remove the environments, builds and caches; runs stay.
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# One command, so that pip takes the plugins' core from here and not from an index.
+$(INSTALLED): $(PYPROJECTS) | $(BIN)/python
+	$(BIN)/python -m pip install --editable ".[test,lint]" $(PLUGINS:%=--editable ./%)
+	touch $@
+
+$(BACKENDS_INSTALLED): $(INSTALLED)
+	$(BIN)/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
+	  --editable ".[jax]" "$(TORCH)"
+	touch $@

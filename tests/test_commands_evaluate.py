@@ -1,0 +1,157 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.commands import run
+from zoo.metrics import METRICS, MetricError
+from zoo.metrics.evaluation import choose_metrics
+
+
+def train(folder, model, *options):
+    small = ["--set", "hidden_sizes=[16]", "--set", "latent_size=2", "--steps", "20"]
+    assert run(["train", model, "--out", str(folder), *small, *options]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def vae(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("runs") / "vae", "vae")
+
+
+@pytest.fixture(scope="module")
+def autoencoder(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("runs") / "autoencoder", "autoencoder")
+
+
+@pytest.fixture
+def clean(vae):
+    """A run that was not evaluated yet."""
+    (vae / "evaluation.json").unlink(missing_ok=True)
+    return vae
+
+
+def evaluate(folder, *options):
+    return run(["evaluate", str(folder), *options])
+
+
+def test_json_holds_where_and_what_was_measured(clean, capsys):
+    assert evaluate(clean, "--json", "--importance-samples", "5") == 0
+    document = json.loads(capsys.readouterr().out)
+    metrics = document.pop("metrics")
+    assert document == {
+        "model": "vae",
+        "run": str(clean),
+        "step": 20,
+        "data": "digits",
+        "split": "test",
+    }
+    assert {"nll_bound_nats", "nll_iw5_nats", "reconstruction_mse"} <= set(metrics)
+    assert not any(name.startswith("probe") for name in metrics)
+    for figure in metrics.values():
+        assert set(figure) == {"value", "standard_error", "count"}
+        assert figure["count"] == 360
+    assert json.loads((clean / "evaluation.json").read_text())["metrics"] == metrics
+
+
+def test_figures_of_one_checkpoint_are_gathered_and_shown_in_the_report(clean, capsys):
+    assert evaluate(clean, "--metrics", "reconstruction") == 0
+    assert evaluate(clean, "--metrics", "nll", "--importance-samples", "7", "--count", "40") == 0
+    output = capsys.readouterr().out
+    assert "vae at step 20, test split of digits" in output
+    [line] = [line for line in output.splitlines() if line.startswith("nll_iw7_nats")]
+    assert "±" in line
+    assert line.endswith("(40)")
+    kept = json.loads((clean / "evaluation.json").read_text())["metrics"]
+    assert {"reconstruction_mse", "nll_iw7_nats"} <= set(kept)
+    assert "nll_iw7" in (clean / "report.html").read_text()
+    assert "nll_iw7" in (clean / "README.md").read_text()
+
+
+def test_figures_of_another_split_take_the_place_of_the_old_ones(clean, capsys):
+    assert evaluate(clean, "--metrics", "reconstruction") == 0
+    assert evaluate(clean, "--metrics", "nll", "--split", "train", "--count", "10") == 0
+    kept = json.loads((clean / "evaluation.json").read_text())
+    assert kept["split"] == "train"
+    assert "reconstruction_mse" not in kept["metrics"]
+
+
+def test_the_probe_runs_when_it_is_asked_for(clean, capsys):
+    assert evaluate(clean, "--metrics", "probe", "--json") == 0
+    metrics = json.loads(capsys.readouterr().out)["metrics"]
+    assert metrics["pixels_accuracy"]["value"] > metrics["pixels_accuracy_at_1_percent"]["value"]
+    with Image.open(clean / "probe.png") as picture:
+        assert picture.format == "PNG"
+
+
+def test_a_model_without_likelihood_says_what_it_has(autoencoder, capsys):
+    assert evaluate(autoencoder, "--metrics", "nll") == 1
+    assert capsys.readouterr().err == (
+        "error: The metric 'nll' needs a model with the protocol 'HasLikelihood'. "
+        "'autoencoder' has: Encodes.\n"
+    )
+    assert evaluate(autoencoder, "--json") == 0
+    assert list(json.loads(capsys.readouterr().out)["metrics"]) == ["reconstruction_mse"]
+
+
+def test_an_unknown_metric_is_answered_with_the_closest(vae, capsys):
+    assert evaluate(vae, "--metrics", "nll,prob") == 1
+    assert "Unknown metric 'prob'. Did you mean 'probe'? Metrics: nll" in capsys.readouterr().err
+
+
+def test_other_data_are_resized_to_what_the_model_takes(clean, tmp_path, capsys):
+    folder = folder_of_images(tmp_path / "photos", "L")
+    assert evaluate(clean, "--data", str(folder), "--split", "train", "--metrics", "nll") == 0
+    kept = json.loads((clean / "evaluation.json").read_text())
+    assert (kept["data"], kept["split"]) == (str(folder), "train")
+
+
+def test_other_data_of_another_form_are_refused(vae, tmp_path, capsys):
+    folder = folder_of_images(tmp_path / "photos", "RGB")
+    assert evaluate(vae, "--data", str(folder)) == 1
+    error = capsys.readouterr().err
+    assert "image_shape is (8, 8, 1)" in error
+    assert "with (8, 8, 3)" in error
+
+
+def test_a_broken_file_of_figures_is_reported_before_anything_is_measured(clean, capsys):
+    (clean / "evaluation.json").write_text('["no"]')
+    assert evaluate(clean) == 1
+    assert "is not what `zoo evaluate` writes. Remove it" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_run_is_an_error(tmp_path, capsys):
+    assert evaluate(tmp_path / "nothing") == 1
+    assert "There is no run" in capsys.readouterr().err
+
+
+def test_a_model_that_only_samples_has_nothing_to_measure():
+    class Sampler:
+        config = None
+
+        def sample(self, count, *, seed=0):
+            return np.zeros((count, 8, 8, 1), np.float32)
+
+    with pytest.raises(MetricError, match=r"No metric suits 'gan', which has: none .*'probe'"):
+        choose_metrics(Sampler(), [], "gan")
+
+
+def test_every_metric_of_the_table_can_be_imported():
+    from zoo import protocols
+    from zoo.card import resolve
+
+    for metric in METRICS.values():
+        assert callable(resolve(metric.function))
+        assert hasattr(protocols, metric.needs)
+
+
+def folder_of_images(folder: Path, mode: str) -> Path:
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    shape = (12, 10, 3) if mode == "RGB" else (12, 10)
+    for number in range(4):
+        pixels = random.integers(0, 256, shape).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return folder

@@ -1,0 +1,39 @@
+"""`zoo sample`."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("-n", "--count", type=click.IntRange(1, 100_000), default=64, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option("--class", "class_name", help="Name of the class, for class-conditional models.")
+@click.option(
+    "--temperature", type=click.FloatRange(0), help="Spread of the latents; 1 is the prior's own."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="File to write.  [default: samples.png in the run's folder]",
+)
+def sample(
+    *,
+    run: Path,
+    count: int,
+    seed: int,
+    class_name: str | None,
+    temperature: float | None,
+    out: Path | None,
+) -> None:
+    """Draw samples from a trained RUN and write them as a picture."""
+    from zoo.planning import open_run
+
+    opened = open_run(run)  # before what imports Keras, for it chooses the backend
+    from zoo.sampling import write_samples
+
+    written = write_samples(
+        opened, count, seed=seed, class_name=class_name, temperature=temperature, out=out
+    )
+    click.echo(f"Samples: {written}")

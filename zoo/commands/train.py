@@ -1,0 +1,84 @@
+"""`zoo train`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zoo.commands.options import ImageSize, ModelName
+
+
+@click.command()
+@click.argument("model", type=ModelName(), required=False)
+@click.option("--preset", help="Named settings; see `zoo info MODEL`.  [default: laptop]")
+@click.option("--data", help="Name of a data set, or a path.  [default: the preset's]")
+@click.option("--image-size", type=ImageSize(), help="Crop and resize images to N or HxW pixels.")
+@click.option("--augment", help="Augmentations, such as flip,crop.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Set a field of the model's configuration; can be given again.",
+)
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
+@click.option("--steps", type=click.IntRange(1), help="Training steps, in place of epochs.")
+@click.option("--batch-size", type=click.IntRange(1), help="Examples per batch.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of all randomness.  [default: 0]")
+@click.option("--backend", type=click.Choice(["tensorflow", "jax", "torch"]))
+@click.option("--precision", type=click.Choice(["float32", "bfloat16", "float16"]))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the run.  [default: runs/MODEL-DATA-N]",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Go on with this "
+    "run, to the --epochs or --steps that it was asked for or that are given now.",
+)
+@click.option(
+    "--checkpoint-every",
+    type=click.FloatRange(0),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Least time between two checkpoints.",
+)
+def train(
+    *,
+    model: str | None,
+    out: Path | None,
+    resume: Path | None,
+    checkpoint_every: float,
+    **asked: Any,
+) -> None:
+    """Train MODEL, and write checkpoints, samples and a report into a run's folder.
+
+    By itself it takes the preset `laptop`: small, on data that come with the zoo.
+    """
+    if resume is None and model is None:
+        raise click.UsageError("Give the MODEL to train, or --resume RUN.")
+    if resume is not None and out is not None:
+        raise click.UsageError("--out names the folder of a new run; a resumed run has its own.")
+    from zoo import planning
+    from zoo.runs import Run
+
+    wanted = planning.Asked(**asked)
+    if resume is not None:
+        run = Run.open(resume)
+        request = planning.plan_resume(run, model, wanted)
+        click.echo(f"Resuming {run.path}")
+        from zoo.training import train_on  # Keras's backend is chosen by now
+
+        train_on(run, request, checkpoint_seconds=checkpoint_every)
+    else:
+        request = planning.plan(str(model), wanted)
+        click.echo(f"Training {model} on {request.data}, preset '{request.preset}'")
+        from zoo.training import train_anew
+
+        run = train_anew(request, out, checkpoint_seconds=checkpoint_every)
+    click.echo(f"Samples: {run.samples_path}")
+    click.echo(f"Report:  {run.report_path}")

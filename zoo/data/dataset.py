@@ -1,0 +1,184 @@
+"""What a data set is to the rest of the zoo: examples by index, and a description of them.
+
+| kind | public form at every boundary |
+|---|---|
+| image | float32 (H, W, C) in [0, 1]; optional label, caption |
+| waveform | float32 (T,) in [-1, 1] and `sample_rate_hz` |
+| strokes | float32 stroke-5 (T, 5): dx, dy, pen down, pen up, end; and the scale factor |
+| tokens | int32 (T,), with the vocabulary |
+| video | float32 (T, H, W, C) in [0, 1] |
+| domains | two unpaired sources of images, A and B |
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+
+from zoo.card import Kind
+
+# Shapes: B batch, H height, W width, C channels, T time steps.
+
+Examples = np.ndarray | Mapping[str, np.ndarray]
+Batch = tuple[Examples, np.ndarray | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSpec:
+    """Images of one size.
+
+    Args:
+        image_shape: (H, W, C), C is 1 or 3.
+        class_names: Name of each label, in order; empty where there are no labels.
+    """
+
+    kind: ClassVar[Kind] = "image"
+    image_shape: tuple[int, int, int]
+    class_names: tuple[str, ...] = ()
+
+    def config_values(self) -> dict[str, Any]:
+        """Return what a model's configuration takes from the data, by field name."""
+        return {"image_shape": self.image_shape, "class_count": len(self.class_names)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaveformSpec:
+    """Sounds of one length and rate.
+
+    Args:
+        sample_rate_hz: Samples per second.
+        length: Samples per example, T.
+        class_names: Name of each label; empty where there are no labels.
+    """
+
+    kind: ClassVar[Kind] = "waveform"
+    sample_rate_hz: int
+    length: int
+    class_names: tuple[str, ...] = ()
+
+    def config_values(self) -> dict[str, Any]:
+        """Return what a model's configuration takes from the data, by field name."""
+        return {
+            "sample_rate_hz": self.sample_rate_hz,
+            "length": self.length,
+            "class_count": len(self.class_names),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrokesSpec:
+    """Pen drawings as stroke-5.
+
+    Args:
+        max_length: Points of the longest drawing, T.
+        scale_factor: What the offsets were divided by (standard deviation of the training set).
+        class_names: Name of each label; empty where there are no labels.
+    """
+
+    kind: ClassVar[Kind] = "strokes"
+    max_length: int
+    scale_factor: float
+    class_names: tuple[str, ...] = ()
+
+    def config_values(self) -> dict[str, Any]:
+        """Return what a model's configuration takes from the data, by field name."""
+        return {
+            "max_length": self.max_length,
+            "scale_factor": self.scale_factor,
+            "class_count": len(self.class_names),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokensSpec:
+    """Sequences of tokens.
+
+    Args:
+        max_length: Tokens of the longest sequence, T.
+        vocabulary: The token of each index.
+    """
+
+    kind: ClassVar[Kind] = "tokens"
+    max_length: int
+    vocabulary: tuple[str, ...]
+
+    def config_values(self) -> dict[str, Any]:
+        """Return what a model's configuration takes from the data, by field name."""
+        return {"max_length": self.max_length, "vocabulary_size": len(self.vocabulary)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoSpec:
+    """Films of one size and length.
+
+    Args:
+        video_shape: (T, H, W, C), C is 1 or 3.
+    """
+
+    kind: ClassVar[Kind] = "video"
+    video_shape: tuple[int, int, int, int]
+
+    def config_values(self) -> dict[str, Any]:
+        """Return what a model's configuration takes from the data, by field name."""
+        return {"video_shape": self.video_shape}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DomainsSpec:
+    """Two unpaired sources of images.
+
+    Args:
+        image_shape_a: (H, W, C) of domain A.
+        image_shape_b: (H, W, C) of domain B.
+    """
+
+    kind: ClassVar[Kind] = "domains"
+    image_shape_a: tuple[int, int, int]
+    image_shape_b: tuple[int, int, int]
+
+    def config_values(self) -> dict[str, Any]:
+        """Return what a model's configuration takes from the data, by field name."""
+        return {"image_shape_a": self.image_shape_a, "image_shape_b": self.image_shape_b}
+
+
+Spec = ImageSpec | WaveformSpec | StrokesSpec | TokensSpec | VideoSpec | DomainsSpec
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Examples by index, out of core where they are many.
+
+    Attributes:
+        name: What `--data` was given.
+        split: "train", "validation" or "test".
+        splits: The splits that this data set has, among those three.
+        spec: The description of one example.
+        fingerprint: Hexadecimal digest of the content; equal for equal examples in equal order.
+        skipped: "path: reason" of every file that could not be used.
+    """
+
+    name: str
+    split: str
+    splits: tuple[str, ...]
+    fingerprint: str
+    skipped: tuple[str, ...]
+
+    @property
+    def spec(self) -> Spec:
+        """Return the description of one example."""
+        ...
+
+    def __len__(self) -> int:
+        """Return how many examples there are."""
+        ...
+
+    def read(self, indices: np.ndarray) -> Batch:
+        """Return the examples at `indices` (B,) in the public form, and their labels.
+
+        Labels are int32 (B,), or None where the data set has none.
+
+        Raises:
+            DataError: If an example cannot be read; the message names its file.
+        """
+        ...

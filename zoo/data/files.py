@@ -1,0 +1,255 @@
+"""Which image files a folder holds, by split and class, and what their headers say."""
+
+import hashlib
+import os
+import unicodedata
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import TypeVar
+
+from zoo.data.pixels import Header, UnusableImageError, read_header
+from zoo.errors import DataError
+from zoo.registry import printable
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+SPLIT_FOLDERS = {
+    "train": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+}
+
+_TEST_FRACTION = 0.1
+_FULL_DIGEST_BYTES = 1024**3  # folders up to this size are hashed whole
+_EDGE_BYTES = 4096  # of each file of a larger folder: these many first, and as many last
+_TINY_BYTES = 8192
+_CHUNK = 64  # files per task: one task per file would cost more than to read a small header
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """An image file of a folder.
+
+    Args:
+        path: Its path inside the folder, with forward slashes.
+        byte_count: Its size.
+        changed_ns: When it was changed last.
+    """
+
+    path: str
+    byte_count: int
+    changed_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """An image file whose header could be read.
+
+    Args:
+        path: Its path inside the folder.
+        byte_count: Its size.
+        header: What its header says.
+        digest: sha256 of its size and content (of the edges of the content in large folders).
+    """
+
+    path: str
+    byte_count: int
+    header: Header
+    digest: bytes
+
+
+def list_images(root: Path) -> tuple[tuple[ImageFile, ...], tuple[str, ...]]:
+    """Return the image files below `root`, sorted by path, and "path: reason" of those left out.
+
+    Names that start with a dot, and `__MACOSX`, are what systems leave behind: not looked at.
+
+    Raises:
+        DataError: If `root` cannot be listed.
+    """
+    try:
+        with os.scandir(root):
+            pass
+        status = root.stat()
+    except OSError as error:
+        raise DataError(f"Folder '{shown(root)}' cannot be read: {error.strerror}.") from error
+    found: list[ImageFile] = []
+    skipped: list[str] = []
+    visited = {(status.st_dev, status.st_ino)}
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        try:
+            with os.scandir(root / folder) as scan:
+                entries = sorted(scan, key=lambda entry: entry.name)
+        except OSError as error:
+            skipped.append(f"{shown(folder)}/: {error.strerror}")
+            continue
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name == "__MACOSX":
+                continue
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            try:
+                if entry.is_dir():
+                    status = entry.stat()
+                    if (status.st_dev, status.st_ino) in visited:
+                        skipped.append(f"{shown(path)}/: a link to a folder already read")
+                        continue
+                    visited.add((status.st_dev, status.st_ino))
+                    pending.append(path)
+                elif entry.name.lower().endswith(SUFFIXES):
+                    if not entry.is_file():  # a pipe would wait for ever
+                        skipped.append(f"{shown(path)}: not a file, or a broken link")
+                        continue
+                    status = entry.stat()
+                    found.append(ImageFile(path, status.st_size, status.st_mtime_ns))
+            except OSError as error:
+                skipped.append(f"{shown(path)}: {error.strerror}")
+    found.sort(key=lambda file: file.path)
+    return tuple(found), tuple(sorted(skipped))
+
+
+@lru_cache(maxsize=2)  # `train` and `test` of one folder ask for the same headers
+def inspect(
+    root: Path, files: tuple[ImageFile, ...]
+) -> tuple[tuple[Inspected, ...], tuple[str, ...]]:
+    """Return what the headers of `files` say, and "path: reason" of those that are unusable."""
+    total = sum(file.byte_count for file in files)
+    whole = total <= _FULL_DIGEST_BYTES
+    threads = thread_count(total / max(1, len(files)))
+
+    def look(file: ImageFile) -> Inspected | str:
+        try:
+            header, digest = _read_edges(root / file.path, file.byte_count, whole)
+            return Inspected(file.path, file.byte_count, header, digest)
+        except (UnusableImageError, OSError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            return f"{shown(file.path)}: {reason}"
+
+    # Pillow warns of large pictures; ours is the lower limit, and an error. Set here once, as the
+    # filters of warnings belong to all threads.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = list(in_threads(look, files, threads, "Reading headers"))
+    usable = tuple(result for result in results if isinstance(result, Inspected))
+    return usable, tuple(result for result in results if isinstance(result, str))
+
+
+def split_folders(paths: Sequence[str]) -> dict[str, str]:
+    """Return the folder of each split; none where there is no folder `train/`.
+
+    Raises:
+        DataError: If two folders name one split, or all are splits but none is `train/`.
+    """
+    folders = sorted({path.split("/")[0] for path in paths if "/" in path})
+    named: dict[str, str] = {}
+    for folder in folders:
+        split = SPLIT_FOLDERS.get(folder.lower())
+        if split is not None and split in named:
+            raise DataError(
+                f"Folders '{named[split]}' and '{folder}' both name the split '{split}'. Keep one."
+            )
+        if split is not None:
+            named[split] = folder
+    if named and "train" not in named and len(named) == len(folders):
+        raise DataError(
+            f"There are images in {', '.join(folder + '/' for folder in folders)} but none in "
+            f"train/. Add them, or rename the folders if they are classes."
+        )
+    return named if "train" in named else {}
+
+
+def by_split(paths: Sequence[str], folders: dict[str, str]) -> dict[str, list[str]]:
+    """Return the paths of each split, in order.
+
+    `folders` of splits say it. Where there are none, a hash of each path does, so that a new file
+    moves no other: about a tenth is `test`. Of two files and more neither split is empty.
+    """
+    if folders:
+        return {
+            split: [path for path in paths if path.startswith(f"{folders[split]}/")]
+            for split in ("train", "validation", "test")
+            if split in folders
+        }
+    if len(paths) < 2:
+        return {"train": list(paths)}
+    places = {path: hash_place(path) for path in paths}
+    test = {path for path in paths if places[path] < _TEST_FRACTION}
+    test.add(min(paths, key=places.__getitem__))
+    if len(test) == len(paths):
+        test.remove(max(paths, key=places.__getitem__))
+    return {
+        "train": [path for path in paths if path not in test],
+        "test": [path for path in paths if path in test],
+    }
+
+
+def hash_place(path: str) -> float:
+    """Return where in [0, 1) the hash of `path` puts it, on every system alike."""
+    # macOS decomposes accents in file names, others do not.
+    name = unicodedata.normalize("NFC", path).encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.sha256(name).digest()[:6]) / 2**48
+
+
+def in_threads(
+    function: Callable[[Item], Result], items: Sequence[Item], threads: int, title: str
+) -> Iterator[Result]:
+    """Yield `function(item)` in order, computed in threads, with a bar on a terminal."""
+    from tqdm import tqdm
+
+    def work(start: int) -> list[Result]:
+        return [function(item) for item in items[start : start + _CHUNK]]
+
+    executor = ThreadPoolExecutor(threads)
+    try:
+        # `disable=None` shows the bar on a terminal only.
+        with tqdm(total=len(items), desc=title, unit="file", disable=None, leave=False) as bar:
+            for chunk in executor.map(work, range(0, len(items), _CHUNK)):
+                yield from chunk
+                bar.update(len(chunk))
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def thread_count(mean_bytes: float) -> int:
+    """Return how many threads should decode files of about `mean_bytes`.
+
+    With tiny files threads only hand Python's lock to each other: one alone was twice as fast.
+    """
+    return 1 if mean_bytes < _TINY_BYTES else min(16, os.cpu_count() or 1)
+
+
+def shown(path: str | Path) -> str:
+    """Return `path` so that it can be printed on one line, whatever bytes its name holds."""
+    return printable(os.fspath(path)).replace("\n", "\\n")
+
+
+def digest_of(files: Iterable[tuple[str, bytes]], *parts: object) -> str:
+    """Return the sha256 of (path, content digest) pairs and of further parts."""
+    total = hashlib.sha256(repr(parts).encode())
+    for path, digest in files:
+        name = path.encode("utf-8", "surrogateescape")
+        total.update(len(name).to_bytes(4) + name + digest)
+    return total.hexdigest()
+
+
+def _read_edges(path: Path, byte_count: int, whole: bool) -> tuple[Header, bytes]:
+    with path.open("rb") as file:
+        if whole:
+            content = file.read()
+            return read_header(BytesIO(content)), hashlib.sha256(content).digest()
+        header = read_header(file)
+        digest = hashlib.sha256(byte_count.to_bytes(8))
+        file.seek(0)
+        digest.update(file.read(_EDGE_BYTES))
+        file.seek(max(0, byte_count - _EDGE_BYTES))
+        digest.update(file.read(_EDGE_BYTES))
+        return header, digest.digest()

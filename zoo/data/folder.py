@@ -1,0 +1,332 @@
+"""A folder of image files: in memory where it is small, decoded at each read where it is not."""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data.arrays import ArrayImages, check_split
+from zoo.data.dataset import Batch, ImageSpec
+from zoo.data.files import (
+    SUFFIXES,
+    Inspected,
+    by_split,
+    digest_of,
+    in_threads,
+    inspect,
+    list_images,
+    shown,
+    split_folders,
+    thread_count,
+)
+from zoo.data.pixels import ImageSize, UnusableImageError, check_image_size, decode
+from zoo.errors import DataError
+
+# Shapes: N examples, B batch, H height, W width, C channels.
+
+MEMORY_BYTES = 512 * 1024**2  # decoded splits up to this size are kept in memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoder:
+    """Reads the images of one folder in one form.
+
+    Args:
+        root: The folder.
+        image_shape: (H, W, C) of every image.
+        is_deep: Whether pixels are 16-bit integers.
+        resizes: Whether files may have another size.
+        threads: How many threads decode.
+    """
+
+    root: Path
+    image_shape: tuple[int, int, int]
+    is_deep: bool
+    resizes: bool
+    threads: int
+
+    @property
+    def dtype(self) -> type[np.unsignedinteger]:
+        """Type of the pixels."""
+        return np.uint16 if self.is_deep else np.uint8
+
+    def decode(self, path: str) -> np.ndarray:
+        """Return the pixels (H, W, C) of the file at `path`.
+
+        Raises:
+            UnusableImageError: If it cannot be decoded, or is not what it was at first.
+        """
+        height, width, channels = self.image_shape
+        try:
+            # At once: small reads in many threads would fight for Python's lock.
+            content = (self.root / path).read_bytes()
+        except OSError as error:
+            raise UnusableImageError(error.strerror or str(error)) from error
+        pixels = decode(
+            content,
+            channels=channels,
+            is_deep=self.is_deep,
+            image_size=(height, width) if self.resizes else None,
+        )
+        if pixels.shape != self.image_shape or pixels.dtype != self.dtype:
+            raise UnusableImageError("it has changed since the folder was listed")
+        return pixels
+
+
+class FolderImages:
+    """A split of a folder that is too large for memory: `read` decodes what is asked for.
+
+    Args:
+        name: What `--data` was given.
+        split: Which split this is.
+        splits: The splits that the folder has.
+        spec: The description of one image.
+        decoder: Reads a file.
+        paths: The files, in order.
+        labels: int32 (N,), or None.
+        fingerprint: Digest of the content.
+        skipped: "path: reason" of every file that could not be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        split: str,
+        splits: tuple[str, ...],
+        spec: ImageSpec,
+        decoder: Decoder,
+        paths: list[str],
+        labels: np.ndarray | None,
+        fingerprint: str,
+        skipped: tuple[str, ...],
+    ):
+        self.name = name
+        self.split = split
+        self.splits = splits
+        self.spec = spec
+        self.fingerprint = fingerprint
+        self.skipped = skipped
+        self._decoder = decoder
+        self._paths = paths
+        self._labels = labels
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def read(self, indices: np.ndarray) -> Batch:
+        """Return the images at `indices` (B,) as float32 (B, H, W, C), and their labels.
+
+        Raises:
+            DataError: If a file cannot be decoded; the message names it.
+        """
+        pixels = np.empty((len(indices), *self.spec.image_shape), self._decoder.dtype)
+        paths = [self._paths[index] for index in indices]
+        if self._decoder.threads == 1:
+            pictures: Iterator[np.ndarray] = map(self._decode, paths)
+        else:
+            pictures = self._threads.map(self._decode, paths)
+        for row, picture in enumerate(pictures):
+            pixels[row] = picture
+        images = np.divide(pixels, np.float32(np.iinfo(pixels.dtype).max), dtype=np.float32)
+        return images, None if self._labels is None else self._labels[indices]
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._decoder.threads, thread_name_prefix="zoo-decode")
+
+    def _decode(self, path: str) -> np.ndarray:
+        try:
+            return self._decoder.decode(path)
+        except UnusableImageError as error:
+            raise DataError(
+                f"'{shown(self._decoder.root / path)}' cannot be read: {error}. "
+                "Replace or remove it."
+            ) from error
+
+
+def load_folder(
+    name: str,
+    *,
+    split: str,
+    image_size: ImageSize | None = None,
+    memory_bytes: int = MEMORY_BYTES,
+) -> ArrayImages | FolderImages:
+    """Return a split of the images below the folder `name`.
+
+    Folders `train/`, `test/` and `validation/` are the splits; without `train/` a tenth of the
+    files, by a hash of their paths, is `test`. Further sub-folders are classes. The images have
+    one channel if every file is grey, otherwise three.
+
+    Files whose header cannot be read are skipped and named. A split that takes up to
+    `memory_bytes` is decoded at once, and what fails then is skipped and named too; in a larger
+    one a file that fails later raises a `DataError` with its name.
+
+    Raises:
+        DataError: If there is no usable image or no such split, if sizes differ and `image_size`
+            is not given, or if some images are in sub-folders and some are not.
+    """
+    size = check_image_size(image_size)
+    root = Path(name).expanduser()
+    if not root.is_dir():
+        raise DataError(f"'{shown(name)}' is a file. Expected: a folder of images.")
+    listed, left_out = list_images(root)
+    if not listed:
+        reasons = f" Left out: {_some(left_out)}." if left_out else ""
+        raise DataError(f"Folder '{shown(name)}' holds no images ({', '.join(SUFFIXES)}).{reasons}")
+    usable, broken = inspect(root.resolve(), listed)
+    skipped = left_out + broken
+    if not usable:
+        raise DataError(
+            f"None of the {len(listed)} image files in '{shown(name)}' can be read: "
+            f"{_some(skipped)}."
+        )
+    folders = split_folders([file.path for file in usable])
+    parts = by_split([file.path for file in usable], folders)
+    check_split(shown(name), split, tuple(parts))
+    split_of = {path: part for part, paths in parts.items() for path in paths}
+    skipped += tuple(
+        f"{shown(file.path)}: outside {', '.join(f'{folder}/' for folder in folders.values())}"
+        for file in usable
+        if file.path not in split_of
+    )
+    usable = tuple(file for file in usable if file.path in split_of)
+    height, width = size or _common_size(name, usable)
+    class_of = _classes(
+        name, {path: _inside(path, folders.get(part)) for path, part in split_of.items()}
+    )
+    channels = 1 if all(file.header.is_grey for file in usable) else 3
+    return _make(
+        name=name,
+        split=split,
+        splits=tuple(parts),
+        decoder=Decoder(
+            root=root.resolve(),
+            image_shape=(height, width, channels),
+            is_deep=any(file.header.is_deep for file in usable),
+            resizes=size is not None,
+            threads=thread_count(sum(file.byte_count for file in usable) / len(usable)),
+        ),
+        files=[file for file in usable if split_of[file.path] == split],
+        class_of=class_of,
+        skipped=skipped,
+        memory_bytes=memory_bytes,
+    )
+
+
+def _make(
+    *,
+    name: str,
+    split: str,
+    splits: tuple[str, ...],
+    decoder: Decoder,
+    files: list[Inspected],
+    class_of: dict[str, str],
+    skipped: tuple[str, ...],
+    memory_bytes: int,
+) -> ArrayImages | FolderImages:
+    class_names = tuple(sorted(set(class_of.values())))
+    pixels = None
+    example_bytes = int(np.prod(decoder.image_shape)) * np.dtype(decoder.dtype).itemsize
+    if len(files) * example_bytes <= memory_bytes:
+        pixels, broken = _decode_all(decoder, [file.path for file in files])
+        files = [file for file in files if file.path not in broken]
+        skipped += tuple(f"{shown(path)}: {reason}" for path, reason in broken.items())
+        if not files:
+            raise DataError(
+                f"None of the images in split '{split}' of '{shown(name)}' can be decoded: "
+                f"{_some(skipped)}."
+            )
+    label_of = {class_name: label for label, class_name in enumerate(class_names)}
+    labels = None
+    if class_of:
+        labels = np.array([label_of[class_of[file.path]] for file in files], np.int32)
+    fingerprint = digest_of(
+        [(file.path, file.digest) for file in files],
+        decoder.image_shape,
+        decoder.is_deep,
+        class_names,
+    )
+    if pixels is not None:
+        return ArrayImages(
+            name=name,
+            split=split,
+            splits=splits,
+            pixels=pixels,
+            labels=labels,
+            class_names=class_names,
+            white=np.iinfo(decoder.dtype).max,
+            fingerprint=fingerprint,
+            skipped=skipped,
+        )
+    return FolderImages(
+        name=name,
+        split=split,
+        splits=splits,
+        spec=ImageSpec(image_shape=decoder.image_shape, class_names=class_names),
+        decoder=decoder,
+        paths=[file.path for file in files],
+        labels=labels,
+        fingerprint=fingerprint,
+        skipped=skipped,
+    )
+
+
+def _decode_all(decoder: Decoder, paths: list[str]) -> tuple[np.ndarray, dict[str, str]]:
+    def attempt(path: str) -> np.ndarray | str:
+        try:
+            return decoder.decode(path)
+        except UnusableImageError as error:
+            return str(error)
+
+    pixels = np.empty((len(paths), *decoder.image_shape), decoder.dtype)
+    broken: dict[str, str] = {}
+    count = 0
+    results = in_threads(attempt, paths, decoder.threads, "Decoding images")
+    for path, result in zip(paths, results, strict=True):
+        if isinstance(result, str):
+            broken[path] = result
+        else:
+            pixels[count] = result
+            count += 1
+    return pixels[:count], broken
+
+
+def _inside(path: str, folder: str | None) -> str:
+    return path.removeprefix(f"{folder}/") if folder else path
+
+
+def _classes(name: str, inside: dict[str, str]) -> dict[str, str]:
+    """Return the class of each path, given what follows its split's folder; or nothing."""
+    loose = [path for path, rest in inside.items() if "/" not in rest]
+    if len(loose) == len(inside):
+        return {}
+    classes = {path: rest.split("/")[0] for path, rest in inside.items()}
+    if loose:
+        some = sorted({classes[path] for path in inside} - {inside[path] for path in loose})
+        raise DataError(
+            f"'{shown(name)}' has {len(loose)} images beside its class folders "
+            f"({_some([shown(class_name) for class_name in some])}), such as "
+            f"'{shown(loose[0])}'. Put every image into a class folder, or none."
+        )
+    return classes
+
+
+def _common_size(name: str, files: tuple[Inspected, ...]) -> tuple[int, int]:
+    sizes = Counter(file.header.size for file in files)
+    if len(sizes) == 1:
+        return next(iter(sizes))
+    counted = [f"{width}x{height} ({count})" for (height, width), count in sizes.most_common()]
+    raise DataError(
+        f"The images in '{shown(name)}' have {len(sizes)} sizes, width x height: "
+        f"{_some(counted)}. Give one with --image-size."
+    )
+
+
+def _some(items: list[str] | tuple[str, ...]) -> str:
+    more = f" and {len(items) - 3} more" if len(items) > 3 else ""
+    return ", ".join(items[:3]) + more

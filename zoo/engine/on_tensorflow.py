@@ -1,0 +1,56 @@
+"""The engine on TensorFlow: gradient tapes and tf.function."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+
+class StepMixin:
+    """Keras's train_step and test_step for TensorFlow."""
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Play one turn on one batch."""
+        return self.play_turn(data)  # type: ignore[attr-defined]
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Compute every player's terms on one batch; nobody moves."""
+        return self.assess(data)  # type: ignore[attr-defined]
+
+
+def value_and_gradients(
+    model: Any,
+    function: Callable[[], tuple[Any, Mapping[str, Any]]],
+    variables: Sequence[Any],
+) -> tuple[Mapping[str, Any], list[Any]]:
+    """Return the terms of `function()` and the gradients of its objective by `variables`."""
+    # Watching only the mover's weights keeps the other players' backward pass out of the graph.
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([variable.value for variable in variables])
+        objective, terms = function()
+    return terms, tape.gradient(objective, [variable.value for variable in variables])
+
+
+def input_gradients(network: Any, inputs: Any, training: bool = False) -> Any:
+    """Return the gradient of `sum(network(inputs))` by `inputs`, itself differentiable."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(inputs)
+        outputs = network(inputs, training=training)
+    return tape.gradient(outputs, inputs)
+
+
+def conditionally(model: Any, predicate: Any, action: Callable[[], None]) -> None:
+    """Run `action`, which changes variables, where the scalar `predicate` holds."""
+
+    def act() -> Any:
+        action()
+        return tf.constant(True)
+
+    tf.cond(predicate, act, lambda: tf.constant(False))
+
+
+def compile_function(
+    model: Any, function: Callable[..., Any], *, xla: bool = False
+) -> Callable[..., Any]:
+    """Return `function` of tensors compiled into one graph; it reads the weights when called."""
+    return tf.function(function, jit_compile=xla, autograph=False, reduce_retracing=True)

@@ -1,0 +1,78 @@
+"""One Keras optimizer that holds every player's own, the turn counter and the loss scales."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from zoo.engine.backend import conditionally
+from zoo.engine.player import Player
+
+# Dynamic loss scaling for float16, with the constants of Keras's LossScaleOptimizer, which cannot
+# itself be used inside a MultiOptimizer.
+_FIRST_SCALE = 2.0**15
+_GROWTH_STEPS = 2000
+
+
+class PlayersOptimizer(keras.optimizers.MultiOptimizer):
+    """The optimizers of all players, as `model.optimizer`.
+
+    Callbacks, saving and sharding see every variable through it. `iterations` counts turns.
+
+    Args:
+        optimizers: Each player's optimizer by the player's name.
+        players: The players, whose weights must have been created.
+        scale_losses: Whether to scale each loss dynamically, as float16 needs.
+    """
+
+    def __init__(
+        self,
+        optimizers: Mapping[str, keras.optimizers.Optimizer],
+        players: Sequence[Player],
+        scale_losses: bool,
+    ):
+        owners = {
+            id(variable): optimizers[player.name]
+            for player in players
+            for variable in player.variables
+        }
+        super().__init__(lambda variable: owners[id(variable)], name="players")
+        self.by_player = dict(optimizers)
+        self.averages_at_end = True
+        self._scales: dict[str, tuple[keras.Variable, keras.Variable]] = {}
+        if scale_losses:
+            for name in optimizers:
+                scale = self.add_variable((), initializer="ones", name=f"{name}_loss_scale")
+                scale.assign(_FIRST_SCALE)
+                good_steps = self.add_variable((), initializer="zeros", name=f"{name}_good_steps")
+                self._scales[name] = (scale, good_steps)
+
+    def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
+        """Put the moving averages, where there are any, in place of the weights.
+
+        Keras calls this when `fit` ends. A trainer that goes on from these weights sets
+        `averages_at_end` to False.
+        """
+        if self.averages_at_end:
+            super().finalize_variable_values(var_list)
+
+    def loss_scale(self, player: str) -> Any:
+        """Return what the player's objective must be multiplied by before its gradient is taken."""
+        return self._scales[player][0].value if self._scales else None
+
+    def move(self, model: Any, player: str, gradients: list[Any], variables: list[Any]) -> None:
+        """Apply one player's gradients of its scaled objective."""
+        optimizer = self.by_player[player]
+        if not self._scales:
+            optimizer.apply(gradients, variables)
+            return
+        scale, good_steps = self._scales[player]
+        gradients = [gradient / scale.value for gradient in gradients]
+        finite = ops.all(ops.stack([ops.all(ops.isfinite(gradient)) for gradient in gradients]))
+        conditionally(model, finite, lambda: optimizer.apply(gradients, variables))
+        steps = ops.where(finite, good_steps.value + 1.0, 0.0)
+        grows = ops.greater_equal(steps, _GROWTH_STEPS)
+        factor = ops.where(finite, ops.where(grows, 2.0, 1.0), 0.5)
+        scale.assign(scale.value * ops.cast(factor, scale.dtype))
+        good_steps.assign(ops.where(grows, 0.0, steps))

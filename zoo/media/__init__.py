@@ -1,0 +1,31 @@
+"""What a person looks at: pictures of samples, curves, the report and the card of a run."""
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "MediaError": "zoo.media.grid",
+    "grid_image": "zoo.media.grid",
+    "save_gif": "zoo.media.grid",
+    "save_grid": "zoo.media.grid",
+    "save_samples": "zoo.media.samples",
+    "write_card": "zoo.media.report",
+    "write_report": "zoo.media.report",
+}
+
+__all__ = [  # `__getattr__` brings them
+    "MediaError",
+    "grid_image",
+    "save_gif",
+    "save_grid",
+    "save_samples",
+    "write_card",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use: Pillow, Jinja and Matplotlib are slow to load."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,255 @@
+"""The page about a run, and the model card of what it trained.
+
+Both are made anew from the files of the run, so that they can be written at any time.
+"""
+
+import json
+import math
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import jinja2
+from markupsafe import Markup, escape
+
+from zoo.card import ModelCard, resolve
+from zoo.checkpoints import read_json, write_atomically
+from zoo.config import describe, find_preset, format_value
+from zoo.errors import RunError, ZooError
+from zoo.media.curves import HELD_OUT, POSITIONS, draw_curve, read_curves, split_unit
+from zoo.registry import printable
+from zoo.runs import Run, RunRequest
+
+STRIP_LENGTH = 12
+# Fields that a configuration takes from the data (`config_values` of the specs), not from `--set`.
+FROM_DATA = frozenset(
+    {
+        *("image_shape", "class_count", "sample_rate_hz", "length", "max_length", "scale_factor"),
+        *("vocabulary_size", "video_shape", "image_shape_a", "image_shape_b"),
+    }
+)
+
+_LOADING_SCRIPT = """\
+import os
+
+os.environ.setdefault("KERAS_BACKEND", {backend})
+
+import keras
+from {module} import {model_class}  # registers the class with Keras
+from zoo.media import save_samples
+
+model = keras.saving.load_model("model.keras")
+save_samples("{kind}", model.sample(64, seed=0), "samples")"""
+
+
+def write_report(run: Run, card: ModelCard) -> None:
+    """Write `report.html`: what was asked, the curves, the samples over time, the figures.
+
+    Raises:
+        RunError: If a file of the run is broken, or the page cannot be written.
+    """
+    curves = [(curve, Markup(draw_curve(curve))) for curve in read_curves(run.metrics())]  # noqa: S704  # drawn by us; Matplotlib escapes the text
+    page = _render("report.html", run, card, curves=curves)
+    write_atomically(run.report_path, page)
+
+
+def write_card(run: Run, card: ModelCard) -> None:
+    """Write `README.md`, the model card of the run.
+
+    Raises:
+        RunError: If a file of the run is broken, or the card cannot be written.
+    """
+    module, _, model_class = card.model.partition(":")
+    script = _LOADING_SCRIPT.format(
+        backend=json.dumps(run.request.backend),
+        module=module,
+        model_class=model_class,
+        kind=card.kind,
+    )
+    command = shlex.join(["zoo", "sample", _name(run)])
+    page = _render("card.md", run, card, script=script, sample_command=command)
+    write_atomically(run.card_path, page)
+
+
+def command_line(request: RunRequest, card: ModelCard) -> str:
+    """Return the `zoo train …` that asks for the same once more."""
+    options: dict[str, Any] = {
+        "preset": request.preset,
+        "data": request.data,
+        "image-size": request.image_size and format_size(request.image_size),
+        "augment": request.augment,
+        "epochs": request.epochs,
+        "steps": request.steps,
+        "batch-size": request.batch_size,
+        "seed": request.seed,
+        "backend": request.backend,
+        "precision": request.precision,
+    }
+    words = ["zoo", "train", request.model]
+    for name, value in options.items():
+        if value is not None:
+            words += [f"--{name}", str(value)]
+    usual = _usual_config(request, card)
+    for name, value in request.config.items():
+        if name not in FROM_DATA and (name not in usual or usual[name] != value):
+            words += ["--set", f"{name}={format_value(value)}"]
+    return shlex.join(words)
+
+
+def _usual_config(request: RunRequest, card: ModelCard) -> dict[str, Any]:
+    """Return what the configuration is without any `--set`; nothing if that cannot be known."""
+    try:
+        preset = find_preset(card, request.preset).config if request.preset else {}
+        defaults = {item.name: item.default for item in describe(resolve(card.config))}
+    except ZooError:  # the plugin has changed since, or is gone: then every value is set
+        return {}
+    values = defaults | dict(preset)
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+def _render(template: str, run: Run, card: ModelCard, **context: Any) -> bytes:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )
+    environment.filters.update(value=format_value, number=_number, md=_markdown, fenced=_fenced)
+    records = run.metrics()
+    text = environment.get_template(template).render(
+        run_name=_name(run),
+        request=run.request,
+        card=card,
+        card_url=card.url if urlsplit(card.url).scheme in ("http", "https") else None,
+        asked=_asked(run.request),
+        command=command_line(run.request, card),
+        terms=_last_values(records),
+        epochs=max((r["epoch"] for r in records if _is_number(r.get("epoch"))), default=0),
+        steps=max((r["step"] for r in records if _is_number(r.get("step"))), default=0),
+        duration=_duration(sum(r["seconds"] for r in records if _is_number(r.get("seconds")))),
+        figures=_figures(run),
+        samples=_samples(run),
+        **context,
+    )
+    return text.encode("utf-8", "replace")
+
+
+def _asked(request: RunRequest) -> dict[str, str]:
+    """Return what was asked for, but for the configuration, as a reader sees it."""
+    length = f"{request.epochs} epochs" if request.epochs is not None else f"{request.steps} steps"
+    size = request.image_size and format_size(request.image_size)
+    return {
+        "Model": f"{request.model} ({request.package} {request.package_version})",
+        "Preset": request.preset or "none",
+        "Data": request.data,
+        "Fingerprint of the data": request.fingerprint,
+        "Images resized to": size or "as they are",
+        "Augmentation": request.augment or "none",
+        "Length": length,
+        "Batch size": str(request.batch_size),
+        "Seed": str(request.seed),
+        "Backend": request.backend,
+        "Precision": request.precision,
+    }
+
+
+def _last_values(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return name, unit and the last training and validation value of every term."""
+    last: dict[str, Any] = {}
+    for record in records:
+        last |= {key: value for key, value in record.items() if _is_number(value)}
+    terms = dict.fromkeys(k.removeprefix(HELD_OUT) for k in last if k not in POSITIONS)
+    return [
+        {
+            "name": split_unit(term)[0],
+            "unit": split_unit(term)[1],
+            "train": last.get(term),
+            "validation": last.get(HELD_OUT + term),
+        }
+        for term in terms
+    ]
+
+
+def _figures(run: Run) -> list[dict[str, Any]]:
+    """Return the figures of `evaluation.json`; none if the run was not evaluated yet."""
+    path = run.evaluation_path
+    if not path.exists():
+        return []
+    try:
+        metrics = read_json(path)["metrics"]
+        return [
+            {
+                "name": split_unit(name)[0],
+                "unit": split_unit(name)[1],
+                "value": _with_error(figure["value"], figure["standard_error"]),
+                "count": figure["count"],
+            }
+            for name, figure in metrics.items()
+        ]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise RunError(
+            f"'{path}' is not what `zoo evaluate` writes: metrics by name, each with value, "
+            f"standard_error and count ({type(error).__name__}: {error})."
+        ) from error
+
+
+def _samples(run: Run) -> list[tuple[int, str]]:
+    """Return (epoch, relative URL) of a dozen sample pictures, evenly spread, and the last."""
+    found = sorted(
+        (int(match[1]), path)
+        for path in run.samples_path.glob("epoch-*.png")
+        if (match := re.fullmatch(r"epoch-(\d+)\.png", path.name))
+    )
+    stride = math.ceil(len(found) / STRIP_LENGTH) if found else 1
+    chosen = found[::stride] + ([found[-1]] if (len(found) - 1) % stride else [])
+    return [(epoch, quote(f"{path.parent.name}/{path.name}")) for epoch, path in chosen]
+
+
+def format_size(size: tuple[int, int]) -> str:
+    """Return (H, W) as `--image-size` takes it."""
+    height, width = size
+    return str(height) if height == width else f"{height}x{width}"
+
+
+def _name(run: Run) -> str:
+    return run.path.resolve().name
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _with_error(value: float, error: float | None) -> str:
+    """Return a value to the last digit that its standard error lets stand."""
+    if not error:
+        return f"{float(value):.4g}"
+    digits = max(0, 1 - math.floor(math.log10(error)))
+    return f"{float(value):.{digits}f} ± {float(error):.{digits}f}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, hours = round(seconds / 60), seconds / 3600
+    return f"{minutes} min" if minutes < 60 else f"{hours:.1f} h"
+
+
+def _markdown(value: object) -> Markup:
+    """Return text that Markdown shows as it is, in a line or in the cell of a table."""
+    text = re.sub(r"([\\`*\[\]|#~])", r"\\\1", " ".join(printable(str(value)).split()))
+    return escape(text)
+
+
+def _fenced(code: str) -> Markup:
+    """Return a block of Markdown that shows `code` as it is, whatever it holds."""
+    fence = "`" * (1 + max([2, *map(len, re.findall("`+", code))]))
+    return Markup(f"{fence}\n{printable(code)}\n{fence}")  # noqa: S704  # no HTML in a fence

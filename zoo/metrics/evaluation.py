@@ -1,0 +1,160 @@
+"""Measuring a run: which metrics, on which data, and where the figures are kept."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from zoo import protocols
+from zoo.card import resolve
+from zoo.checkpoints import read_json, write_atomically
+from zoo.data import Dataset, load
+from zoo.errors import DataError, RunError, did_you_mean
+from zoo.media.report import write_card, write_report
+from zoo.metrics import METRICS, MetricError, Settings, figure_json
+from zoo.metrics.examples import takes_class
+from zoo.planning import card_of, held_out, load_dataset
+from zoo.runs import Run
+from zoo.training import load_model
+
+CAPABILITIES = ("HasLikelihood", "Encodes", "Completes", "Translates")
+# What of a specification may differ where the model is not conditioned on it.
+_CLASS_FIELDS = frozenset({"class_count"})
+
+
+def evaluate(
+    run: Run,
+    metrics: Sequence[str] = (),
+    *,
+    data: str | None = None,
+    split: str | None = None,
+    settings: Settings,
+) -> dict[str, Any]:
+    """Measure a run's newest checkpoint and return what `evaluation.json` is to hold of it.
+
+    The figures join those of the same checkpoint and data in `run.evaluation_path`, in place of
+    any others, and the report and the card are written anew.
+
+    Args:
+        run: The run, on its backend.
+        metrics: Names in `METRICS`; none stands for all that the model can do and are cheap.
+        data: Name of other data; None takes the run's own.
+        split: Split to measure on; None takes the one that the model has not seen.
+        settings: How to measure.
+
+    Raises:
+        MetricError: If a metric is unknown, or the model cannot do it.
+        DataError: If the data do not suit the model or the metric.
+        RunError: If the run has no checkpoint, or a file of it is broken.
+    """
+    _check_names(metrics)
+    kept = _read_kept(run)  # a broken file is reported before minutes of measuring, not after
+    model = load_model(run)
+    chosen = choose_metrics(model, metrics, run.request.model)
+    dataset = load_examples(run, model, data, split)
+    settings = replace(
+        settings, load_train=partial(load_examples, run, model, data, "train"), folder=run.path
+    )
+    document: dict[str, Any] = {
+        "model": run.request.model,
+        "run": str(run.path),
+        "step": int(model.optimizer.iterations.numpy()),
+        "data": dataset.name,
+        "split": dataset.split,
+        "metrics": {},
+    }
+    for name in chosen:
+        figures = resolve(METRICS[name].function)(model, dataset, settings)
+        document["metrics"] |= {key: figure_json(figure) for key, figure in figures.items()}
+    if all(kept.get(key) == document[key] for key in ("model", "step", "data", "split")):
+        kept = {**document, "metrics": kept["metrics"] | document["metrics"]}
+    else:
+        kept = document
+    text = json.dumps(kept, indent=2, allow_nan=False)
+    write_atomically(run.evaluation_path, f"{text}\n".encode())
+    card = card_of(run.request)
+    write_report(run, card)
+    write_card(run, card)
+    return document
+
+
+def choose_metrics(model: Any, names: Sequence[str], model_name: str) -> list[str]:
+    """Return the metrics to measure, each once: those asked for, or the cheap ones.
+
+    Raises:
+        MetricError: If the model cannot do one, or none at all.
+    """
+    able = {name for name in CAPABILITIES if isinstance(model, getattr(protocols, name))}
+    has = ", ".join(name for name in CAPABILITIES if name in able) or "none of these protocols"
+    for name in names:
+        if METRICS[name].needs not in able:
+            raise MetricError(
+                f"The metric '{name}' needs a model with the protocol '{METRICS[name].needs}'. "
+                f"'{model_name}' has: {has}."
+            )
+    if names:
+        return list(dict.fromkeys(names))
+    cheap = [name for name, metric in METRICS.items() if metric.is_cheap and metric.needs in able]
+    if not cheap:
+        raise MetricError(
+            f"No metric suits '{model_name}', which has: {has}. Needed: "
+            + "; ".join(f"{metric.needs} for '{name}'" for name, metric in METRICS.items())
+            + "."
+        )
+    return cheap
+
+
+def load_examples(run: Run, model: Any, data: str | None, split: str | None) -> Dataset:
+    """Return a split of the run's data, or of other data in the form that its model takes.
+
+    Args:
+        run: The run.
+        model: Its model.
+        data: Name or path; None takes the run's own data.
+        split: None takes the test split, or else the validation split, or else the training split.
+
+    Raises:
+        DataError: If there is no such data, or the examples do not suit the model.
+        RunError: If the run's own data have changed.
+    """
+    if data is None:
+        return held_out(run) if split is None else load_dataset(run, split)
+    kind = card_of(run.request).kind
+    size = tuple(model.config.image_shape[:2]) if kind == "image" else None
+    if split is None:
+        splits = load(data, kind=kind, image_size=size).splits
+        split = next(name for name in ("test", "validation", "train") if name in splits)
+    dataset = load(data, split=split, kind=kind, image_size=size)
+    for name, value in dataset.spec.config_values().items():
+        if name in _CLASS_FIELDS and not takes_class(model):
+            continue
+        expected = getattr(model.config, name, value)
+        if expected != value:
+            raise DataError(
+                f"The data do not suit the model: its {name} is {expected}. "
+                f"Received: '{data}' with {value}."
+            )
+    return dataset
+
+
+def _check_names(names: Sequence[str]) -> None:
+    for name in names:
+        if name not in METRICS:
+            raise MetricError(
+                f"Unknown metric '{name}'.{did_you_mean(name, METRICS)} "
+                f"Metrics: {', '.join(METRICS)}."
+            )
+
+
+def _read_kept(run: Run) -> dict[str, Any]:
+    """Return what was measured before, if anything was."""
+    if not run.evaluation_path.exists():
+        return {}
+    kept = read_json(run.evaluation_path)
+    if not isinstance(kept, dict) or not isinstance(kept.get("metrics"), dict):
+        raise RunError(
+            f"'{run.evaluation_path}' is not what `zoo evaluate` writes. Remove it, then evaluate "
+            "once more."
+        )
+    return kept

@@ -1,0 +1,87 @@
+"""What every metric begins and ends with: examples in batches, and a mean with its error."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from zoo.data.dataset import Dataset
+from zoo.errors import DataError, NonFiniteError
+from zoo.metrics import Figure, Settings
+from zoo.protocols import Conditional
+
+# Shapes: N examples, B batch, ... one example in its public form.
+
+
+def choose(dataset: Dataset, count: int | None, seed: int) -> np.ndarray:
+    """Return the indices (N,) of `count` examples drawn without replacement, in order.
+
+    Files are often sorted by class, so that the first ones would not stand for the others.
+
+    Raises:
+        DataError: If there are fewer.
+    """
+    if count is None or count == len(dataset):
+        return np.arange(len(dataset))
+    if not 1 <= count <= len(dataset):
+        raise DataError(
+            f"The split '{dataset.split}' of '{dataset.name}' has {len(dataset)} examples. "
+            f"Received: a count of {count}. Leave the count out to take all."
+        )
+    return np.sort(np.random.default_rng(seed).choice(len(dataset), count, replace=False))
+
+
+def read_batches(
+    dataset: Dataset, indices: np.ndarray, batch_size: int, title: str, settings: Settings
+) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """Yield the examples (B, ...) at `indices` and their labels, with a progress bar.
+
+    Raises:
+        DataError: If an example is not one array, or cannot be read.
+    """
+    # `disable=None` shows the bar on a terminal only.
+    disable = None if settings.progress else True
+    with tqdm(total=len(indices), desc=title, unit="example", disable=disable, leave=False) as bar:
+        for start in range(0, len(indices), batch_size):
+            batch = indices[start : start + batch_size]
+            x, labels = dataset.read(batch)
+            if not isinstance(x, np.ndarray):
+                raise DataError(
+                    f"'{dataset.name}' holds {dataset.spec.kind}, several arrays per example. "
+                    "Expected: data of one array per example."
+                )
+            yield x, labels
+            bar.update(len(batch))
+
+
+def known_labels(model: Any, labels: np.ndarray | None) -> np.ndarray | None:
+    """Return the labels if the model is to be given them, else None."""
+    return labels if takes_class(model) else None
+
+
+def takes_class(model: Any) -> bool:
+    """Return whether the model, as configured, is conditioned on the class."""
+    return isinstance(model, Conditional) and "class" in model.conditions
+
+
+def mean_figure(values: np.ndarray, name: str) -> Figure:
+    """Return the mean over examples of `values` (N,) and its standard error.
+
+    Raises:
+        NonFiniteError: If a value is NaN or infinite.
+    """
+    broken = int(np.count_nonzero(~np.isfinite(values)))
+    if broken:
+        raise NonFiniteError(
+            f"{name} is NaN or infinite for {broken} of {len(values)} examples. "
+            "The model may have diverged; see the curves in its report."
+        )
+    values = values.astype(np.float64)
+    error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else None
+    return Figure(
+        value=float(values.mean()),
+        standard_error=None if error is None else float(error),
+        count=len(values),
+    )

@@ -1,0 +1,218 @@
+"""From what a user asks for to a complete request, and from a request to data and model."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from zoo import backends, registry
+from zoo.card import ModelCard, resolve
+from zoo.config import find_preset, from_json, make_config, parse_overrides, to_json
+from zoo.data.dataset import Dataset
+from zoo.errors import ConfigError, RunError, ZooError
+from zoo.runs import Run, RunRequest, differences
+
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+DEFAULT_PRESET = "laptop"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a user may ask of a training; None is left to the preset, or to the run resumed.
+
+    Args:
+        preset: Name of a preset of the model.
+        overrides: `"field=value"` for the model's configuration.
+        data: Name or path of the data.
+        image_size: (H, W) to resize images to.
+        augment: Name of augmentations.
+        epochs: Passes over the data.
+        steps: Training steps, in place of epochs.
+        batch_size: Examples per batch.
+        seed: Seed of everything random.
+        backend: Keras backend.
+        precision: "float32", "bfloat16" or "float16".
+    """
+
+    preset: str | None = None
+    overrides: Sequence[str] = ()
+    data: str | None = None
+    image_size: tuple[int, int] | None = None
+    augment: str | None = None
+    epochs: int | None = None
+    steps: int | None = None
+    batch_size: int | None = None
+    seed: int | None = None
+    backend: str | None = None
+    precision: str | None = None
+
+
+def plan(model: str, asked: Asked) -> RunRequest:
+    """Return the complete request for a new run; the data are looked at, nothing is written.
+
+    Raises:
+        ZooError: If the model, preset, data or a value is unknown or does not suit the others.
+    """
+    entry = registry.find(model)
+    card = entry.card
+    preset_name = asked.preset or DEFAULT_PRESET
+    preset = find_preset(card, preset_name)
+    config_class = resolve(card.config)
+    overrides = parse_overrides(config_class, asked.overrides)  # typing errors before slow imports
+    _check_length(asked)
+    backend = backends.use_backend(asked.backend or preset.backend)
+    image_size = asked.image_size
+    if image_size is None and asked.data is None and preset.image_size is not None:
+        image_size = (preset.image_size, preset.image_size)
+    data = asked.data or preset.data
+    dataset = _load(data, "train", card.kind, image_size)
+    values = {**preset.config, **overrides}
+    config = make_config(config_class, _with_data_values(config_class, values, overrides, dataset))
+    lasts = (
+        (preset.epochs, preset.steps)
+        if asked.epochs is None and asked.steps is None
+        else (asked.epochs, asked.steps)
+    )
+    return RunRequest(
+        model=card.name,
+        package=entry.package,
+        package_version=entry.version,
+        preset=preset_name,
+        config=to_json(config),
+        data=data,
+        image_size=image_size,
+        augment=asked.augment,
+        fingerprint=dataset.fingerprint,
+        epochs=lasts[0],
+        steps=lasts[1],
+        batch_size=asked.batch_size or preset.batch_size,
+        seed=0 if asked.seed is None else asked.seed,
+        backend=backend,
+        precision=asked.precision or preset.precision,
+        versions=backends.versions(backend),
+    )
+
+
+def plan_resume(run: Run, model: str | None, asked: Asked) -> RunRequest:
+    """Return the request to go on with: the run's own, perhaps made longer.
+
+    Raises:
+        RunError: If what is asked, or the data as they are now, would make it another training.
+    """
+    recorded = run.request
+    card = registry.find(recorded.model).card
+    config_class = resolve(card.config)
+    overrides = parse_overrides(config_class, asked.overrides)
+    _check_length(asked)
+    given = {
+        name: value
+        for name, value in dataclasses.asdict(asked).items()
+        if value is not None and name != "overrides"
+    }
+    if asked.epochs is not None or asked.steps is not None:
+        given |= {"epochs": asked.epochs, "steps": asked.steps}
+    config = make_config(
+        config_class, {**_fields(from_json(config_class, recorded.config)), **overrides}
+    )
+    wanted = dataclasses.replace(
+        recorded, **{"model": model or recorded.model, **given, "config": to_json(config)}
+    )
+    if not differences(wanted, recorded):
+        backends.use_backend(recorded.backend)
+        dataset = _load(wanted.data, "train", card.kind, wanted.image_size)
+        wanted = dataclasses.replace(wanted, fingerprint=dataset.fingerprint)
+    lines = differences(wanted, recorded)
+    if lines:
+        raise RunError(
+            f"'{run.path}' cannot be resumed with other settings, for it would be another "
+            f"training: {'; '.join(lines)}. Leave them out, or start a new run."
+        )
+    return wanted
+
+
+def card_of(request: RunRequest) -> ModelCard:
+    """Return the card of the request's model."""
+    return registry.find(request.model).card
+
+
+def open_run(path: Any) -> Run:
+    """Return the run in a folder, with Keras on the backend that it was trained on."""
+    run = Run.open(path)
+    backends.use_backend(run.request.backend)
+    return run
+
+
+def load_dataset(run: Run, split: str) -> Dataset:
+    """Return a split of the data that a run was trained on.
+
+    Raises:
+        RunError: If the training data have changed since.
+    """
+    request = run.request
+    kind = card_of(request).kind
+    train = _load(request.data, "train", kind, request.image_size)
+    if train.fingerprint != request.fingerprint:
+        raise RunError(
+            f"The data '{request.data}' have changed since '{run.path}' was trained on them. "
+            "Restore them, or name other data with --data."
+        )
+    return train if split == "train" else _load(request.data, split, kind, request.image_size)
+
+
+def held_out(run: Run) -> Dataset:
+    """Return what the run is measured on: the test split, else validation, else training data."""
+    splits = load_dataset(run, "train").splits
+    split = next(name for name in ("test", "validation", "train") if name in splits)
+    return load_dataset(run, split)
+
+
+def build_model(request: RunRequest) -> Any:
+    """Return the request's model with fresh weights; the seed decides them."""
+    import keras
+
+    card = card_of(request)
+    if request.precision not in POLICIES:
+        raise ConfigError(
+            f"precision must be one of {', '.join(POLICIES)}. Received: '{request.precision}'."
+        )
+    keras.utils.set_random_seed(request.seed)
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(POLICIES[request.precision])
+    try:
+        return resolve(card.model)(from_json(resolve(card.config), request.config))
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def _load(data: str, split: str, kind: Any, image_size: tuple[int, int] | None) -> Dataset:
+    from zoo.data import load
+
+    return load(data, split=split, kind=kind, image_size=image_size)
+
+
+def _with_data_values(
+    config_class: type, values: Mapping[str, Any], overrides: Mapping[str, Any], dataset: Dataset
+) -> dict[str, Any]:
+    """Return the configuration's values with those that the data decide."""
+    names = {field.name for field in dataclasses.fields(config_class)}
+    decided = {name: value for name, value in dataset.spec.config_values().items() if name in names}
+    for name, value in decided.items():
+        if name in overrides and overrides[name] != value:
+            raise ConfigError(
+                f"{name} is decided by the data: '{dataset.name}' has {value}. Received: "
+                f"{overrides[name]}. Leave it out; --image-size resizes images."
+            )
+    return {**values, **decided}
+
+
+def _fields(config: Any) -> Mapping[str, Any]:
+    """Return the fields of a configuration by name."""
+    return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+
+
+def _check_length(asked: Asked) -> None:
+    if asked.epochs is not None and asked.steps is not None:
+        raise ZooError(
+            "Give epochs or steps, not both. Received: "
+            f"epochs = {asked.epochs}, steps = {asked.steps}."
+        )

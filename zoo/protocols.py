@@ -1,0 +1,108 @@
+"""The contract on one page: what a model is to the rest of the zoo, and what it may add.
+
+A model is a `keras.Model`, usually a `zoo.PlayerModel`, constructed from its configuration alone.
+All that is below takes and returns NumPy arrays in the public form of its kind of data
+(`zoo.data.dataset`), whatever the backend. What a model can do beyond `sample` it says by having
+the methods; the commands light up by them.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+# Shapes: B batch, N count asked for, Z latent size, ... one example in its public form.
+
+
+@runtime_checkable
+class GenerativeModel(Protocol):
+    """Whatever can be sampled from."""
+
+    config: Any
+
+    def sample(self, count: int, *, seed: int = 0) -> np.ndarray:
+        """Return `count` examples (N, ...); the seed decides them.
+
+        A `Conditional` model takes `labels` too, a model with latents `temperature`.
+        """
+        ...
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """A model with a latent vector for every example, and an example for every latent vector."""
+
+    def encode(self, x: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        """Return latent vectors (B, Z) of examples (B, ...)."""
+        ...
+
+    def decode(self, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        """Return examples (B, ...) of latent vectors (B, Z)."""
+        ...
+
+
+@runtime_checkable
+class HasLikelihood(Protocol):
+    """A model that knows how likely an example is.
+
+    `likelihood_of` may say what of: "discrete" values (where it says nothing), "binary" ones, or
+    a "density" of real numbers, which has no bits per dimension.
+    """
+
+    likelihood_kind: Literal["exact", "bound"]
+
+    def log_likelihood(
+        self, x: np.ndarray, labels: np.ndarray | None = None, *, seed: int = 0
+    ) -> np.ndarray:
+        """Return log p(x) in nats, or a lower bound on it, (B,).
+
+        Where it is a bound, the method takes `importance_samples` too: the bound rises with it.
+        """
+        ...
+
+
+@runtime_checkable
+class Completes(Protocol):
+    """A model that fills in what is missing."""
+
+    def complete(self, x: np.ndarray, known: np.ndarray, *, seed: int = 0) -> np.ndarray:
+        """Return examples (B, ...) that equal `x` where `known` (B, ...) is true."""
+        ...
+
+
+@runtime_checkable
+class Translates(Protocol):
+    """A model between two domains."""
+
+    def translate(self, x: np.ndarray, to: Literal["A", "B"]) -> np.ndarray:
+        """Return the examples of the other domain as they would look in the domain `to`."""
+        ...
+
+
+@runtime_checkable
+class Conditional(Protocol):
+    """A model that can be told what to make."""
+
+    @property
+    def conditions(self) -> Sequence[Literal["class", "text", "attribute"]]:
+        """What this model, as configured, takes."""
+        ...
+
+
+@runtime_checkable
+class Trainer(Protocol):
+    """Trains a model in a run directory.
+
+    A card names its trainer; a plugin that trains in stages brings its own.
+    """
+
+    def __init__(self, run: Any, *, progress: bool = True): ...
+
+    def train(self) -> None:
+        """Train to the end of what `run.request` asks, from the newest checkpoint if any.
+
+        Raises:
+            NonFiniteError: If a term or a weight has become NaN or infinite.
+            KeyboardInterrupt: After a checkpoint was saved, where the user stopped it.
+        """
+        ...

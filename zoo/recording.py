@@ -1,0 +1,182 @@
+"""The callback that watches a training: finite terms, checkpoints, log, samples, progress."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from zoo.checkpoints import latest_checkpoint, save_checkpoint
+from zoo.data import Batches
+from zoo.engine.state import averaged, read_state, restore_state
+from zoo.errors import Interrupted, NonFiniteError
+from zoo.media import save_samples
+from zoo.media.report import write_card, write_report
+from zoo.planning import card_of, held_out
+from zoo.runs import Run
+
+SAMPLES_SHOWN = 64
+SAMPLE_PICTURES = 20  # along the whole training; more would show little more
+REPORT_SECONDS = 30.0
+CHECKPOINT_SHARE = 0.05  # of the time, at most; large models are saved less often
+HELD_OUT_BATCH = 500
+
+
+class Recorder(keras.callbacks.Callback):
+    """Checks every step, saves, logs, draws samples and shows progress.
+
+    Args:
+        run: Where to.
+        steps_per_epoch: Steps of a whole epoch.
+        last_step: The step at which training ends.
+        progress: Whether to show a bar on a terminal, or a line per epoch elsewhere.
+        checkpoint_seconds: Least time between two checkpoints.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        steps_per_epoch: int,
+        last_step: int,
+        progress: bool,
+        checkpoint_seconds: float,
+    ):
+        super().__init__()
+        self.run = run
+        self.card = card_of(run.request)
+        self.step = 0
+        self.steps_per_epoch = steps_per_epoch
+        self.last_step = last_step
+        self.progress = progress
+        self.checkpoint_seconds = checkpoint_seconds
+        self.held_out = held_out(run)
+        self._stopping = False
+        self._bar = tqdm(disable=True)
+        self._restored: Mapping[str, np.ndarray] | None = None
+        self._saved_at = self._reported_at = self._epoch_began = time.monotonic()
+        self._save_seconds = 0.0
+
+    def go_on(self, step: int, state: Mapping[str, np.ndarray]) -> None:
+        """Take up a training at `step`, in the middle of an epoch perhaps."""
+        self.step = step
+        self._restored = state if step % self.steps_per_epoch else None
+        self.run.rewind_metrics(step)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take SIGINT and SIGTERM as the wish to stop after this step; show the bar meanwhile."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            if self._stopping:  # asked twice: at once
+                raise KeyboardInterrupt
+            self._stopping = True
+
+        in_main = threading.current_thread() is threading.main_thread()
+        signals = (signal.SIGINT, signal.SIGTERM) if in_main else ()
+        previous = {number: signal.signal(number, stop) for number in signals}
+        show = self.progress and sys.stderr.isatty()
+        self._bar = tqdm(
+            total=self.last_step, initial=self.step, unit="step", disable=not show, leave=False
+        )
+        try:
+            yield
+        finally:
+            self._bar.close()
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Go on with the running means of an epoch that was cut short."""
+        self._epoch_began = time.monotonic()
+        if self._restored is not None:
+            restore_state(self.model, self._restored, ("metrics",))
+            self._restored = None
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Count the step; stop where a term is not finite; save where it is time or asked for."""
+        self.step += 1
+        self._check_finite(logs)
+        if not self._bar.disable:
+            self._bar.set_postfix_str(_terms_line(logs), refresh=False)
+            self._bar.update()
+        # The last step of an epoch is saved after the epoch has been measured and logged.
+        if self.step % self.steps_per_epoch and self.step != self.last_step:
+            self._save_or_stop()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Measure on held-out data, log, draw samples, save."""
+        names = ["loss", *(term for player in self.model.players() for term in player.terms)]
+        measured = self._measure()
+        terms = {name: float(logs[name]) for name in names}
+        terms |= {f"val_{name}": float(measured[name]) for name in names}
+        seconds = time.monotonic() - self._epoch_began
+        self.run.log({"step": self.step, "epoch": epoch + 1, **terms, "seconds": seconds})
+        if self.progress and self._bar.disable:
+            line = f"epoch {epoch + 1}, step {self.step}: {_terms_line(terms)} ({seconds:.1f} s)"
+            print(line, flush=True)  # noqa: T201
+        epochs = -(-self.last_step // self.steps_per_epoch)
+        if (epoch + 1) % max(1, epochs // SAMPLE_PICTURES) == 0 or self.step == self.last_step:
+            with averaged(self.model):
+                samples = self.model.sample(SAMPLES_SHOWN, seed=self.run.request.seed)
+            picture = self.run.samples_path / f"epoch-{epoch + 1:04d}.png"
+            save_samples(self.card.kind, samples, picture)
+        if time.monotonic() - self._reported_at >= REPORT_SECONDS:
+            self.report()
+        if self.step != self.last_step:
+            self._save_or_stop()
+
+    def save(self, model: Any) -> None:
+        """Write a checkpoint of this very step."""
+        began = time.monotonic()
+        position = {"step": self.step, "steps_per_epoch": self.steps_per_epoch}
+        save_checkpoint(self.run.checkpoints_path, self.step, read_state(model), position)
+        self._saved_at = time.monotonic()
+        self._save_seconds = self._saved_at - began
+
+    def report(self) -> None:
+        """Rewrite the report and the model card."""
+        write_report(self.run, self.card)
+        write_card(self.run, self.card)
+        self._reported_at = time.monotonic()
+
+    def _save_or_stop(self) -> None:
+        due = max(self.checkpoint_seconds, self._save_seconds / CHECKPOINT_SHARE)
+        if self._stopping or time.monotonic() - self._saved_at >= due:
+            self.save(self.model)
+        if self._stopping:
+            raise Interrupted(
+                f"Stopped at step {self.step}. Go on with: zoo train --resume {self.run.path}"
+            )
+
+    def _measure(self) -> dict[str, float]:
+        """Return the mean of every term on the held-out data."""
+        size = min(HELD_OUT_BATCH, len(self.held_out))
+        batches = Batches(self.held_out, size, seed=0, shuffle=False, drop_remainder=False)
+        terms: dict[str, float] = self.model.evaluate(
+            batches.once(), steps=batches.steps_per_epoch, return_dict=True, verbose=0
+        )
+        return terms
+
+    def _check_finite(self, logs: Any) -> None:
+        for player in self.model.players():
+            for term in player.terms:
+                if np.isfinite(logs[term]):
+                    continue
+                last = latest_checkpoint(self.run.checkpoints_path)
+                kept = f"The last good checkpoint is '{last}'." if last else "None was saved yet."
+                raise NonFiniteError(
+                    f"The term '{term}' of player '{player.name}' became {logs[term]} at step "
+                    f"{self.step}. {kept} Lower the learning rate, clip the gradients, or use "
+                    "--precision float32."
+                )
+
+
+def _terms_line(terms: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in terms.items() if "loss" not in name)

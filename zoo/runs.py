@@ -1,0 +1,398 @@
+"""A run: the folder that holds what was asked for, what was measured, and what came of it.
+
+    runs/vae-digits-1/    run.json · metrics.jsonl · samples/ · report.html · README.md
+                          checkpoints/step-00001200/ · model.keras
+
+`run.json` is a `RunRequest`. `metrics.jsonl` holds one record per line: `step`, `epoch`, the
+`seconds` that it took since the record before, and every term measured, `val_` before those on
+held-out data. A value that is NaN or infinite, which JSON cannot write, is kept as `null`.
+"""
+
+import fcntl
+import itertools
+import json
+import math
+import os
+import re
+import shutil
+import types
+import typing
+import unicodedata
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from zoo.checkpoints import read_json, write_atomically
+from zoo.errors import RunError, did_you_mean
+
+FORMAT_VERSION = 1
+REQUEST_FILE = "run.json"
+LOCK_FILE = ".lock"
+MAX_SLUG_LENGTH = 40
+
+# How long to train may change on resuming; versions are recorded, and may have moved on.
+_MAY_DIFFER = {"epochs", "steps", "package_version", "versions"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """Everything that a run was asked for.
+
+    Args:
+        model: Name of the model.
+        package: Distribution that the model comes from.
+        package_version: Version of that distribution.
+        preset: Name of the preset, or None.
+        config: The model's configuration in its JSON form.
+        data: What `--data` was given.
+        image_size: (H, W) that images were resized to, or None.
+        augment: What `--augment` was given, or None.
+        fingerprint: Fingerprint of the data.
+        epochs: Passes over the data, or None where `steps` says how long.
+        steps: Optimiser steps, or None where `epochs` says how long.
+        batch_size: Examples per step.
+        seed: Seed of everything random.
+        backend: Keras backend.
+        precision: Keras dtype policy.
+        versions: Version of zoo, Keras, the backend, Python, by name.
+    """
+
+    model: str
+    package: str
+    package_version: str
+    preset: str | None
+    config: dict[str, Any]
+    data: str
+    image_size: tuple[int, int] | None
+    augment: str | None
+    fingerprint: str
+    epochs: int | None
+    steps: int | None
+    batch_size: int
+    seed: int
+    backend: str
+    precision: str
+    versions: dict[str, str]
+
+
+class Run:
+    """One run directory; `create` makes one, `open` finds one.
+
+    Args:
+        path: The folder.
+        request: What was asked for.
+    """
+
+    def __init__(self, path: Path, request: RunRequest) -> None:
+        self.path = path
+        self.request = request
+        self.checkpoints_path = path / "checkpoints"
+        self.samples_path = path / "samples"  # drawn while training: epoch-0003.png
+        self.metrics_path = path / "metrics.jsonl"
+        self.evaluation_path = path / "evaluation.json"  # what `zoo evaluate` measured last
+        self.model_path = path / "model.keras"
+        self.report_path = path / "report.html"
+        self.card_path = path / "README.md"
+
+    @classmethod
+    def create(
+        cls, request: RunRequest, out: Path | None = None, root: Path = Path("runs")
+    ) -> "Run":
+        """Make the folder of a new run, which no other process then takes.
+
+        Args:
+            request: What is asked for.
+            out: The folder itself; it must be empty or missing.
+            root: Where `<model>-<data>-<n>` is made if `out` is None; n is the first free number.
+
+        Raises:
+            RunError: If the folder is not empty or cannot be made; nothing is left of it then.
+        """
+        content = _request_json(request)
+        try:
+            with ExitStack() as undo:
+                _make_parents(root if out is None else out.parent, undo)
+                path = _make_numbered(root, request, undo) if out is None else _take(out, undo)
+                # Whoever makes this file owns the folder: two processes may find it empty at once.
+                (path / LOCK_FILE).touch(exist_ok=False)
+                undo.callback(_remove_contents, path)
+                (path / "samples").mkdir()
+                write_atomically(path / REQUEST_FILE, content)
+                run = cls.open(path)
+                undo.pop_all()
+                return run
+        except OSError as error:
+            raise RunError(
+                f"The folder of the run could not be made: {error.strerror}: '{error.filename}'."
+            ) from error
+
+    @classmethod
+    def open(cls, path: Path) -> "Run":
+        """Return the run whose folder is `path`.
+
+        Raises:
+            RunError: If there is none, or its `run.json` is not what `create` writes.
+        """
+        if not path.exists():
+            runs = [file.parent.name for file in path.parent.glob(f"*/{REQUEST_FILE}")]
+            raise RunError(
+                f"There is no run '{path}'.{did_you_mean(path.name, runs)} "
+                "Expected: the folder that `zoo train` named at its end."
+            )
+        if not path.is_dir():
+            raise RunError(f"'{path}' is a file. Expected: the folder of a run.")
+        if not (path / REQUEST_FILE).exists():
+            raise RunError(
+                f"'{path}' is not a run: it holds no '{REQUEST_FILE}'. "
+                "Expected: the folder that `zoo train` named at its end."
+            )
+        return cls(path, _parse_request(path / REQUEST_FILE))
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep every other process out of the run for as long as the context lasts.
+
+        Raises:
+            RunError: If another process holds the run; the message names it.
+        """
+        with ExitStack() as held:  # closing the file, or the end of the process, ends the lock
+            try:
+                file = held.enter_context((self.path / LOCK_FILE).open("a+"))
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                file.truncate(0)
+                file.write(str(os.getpid()))
+                file.flush()
+            except BlockingIOError:
+                file.seek(0)
+                raise RunError(
+                    f"Run '{self.path}' is in use by process {file.read() or '(unknown)'}. "
+                    "Wait until it ends, or end it."
+                ) from None
+            except OSError as error:
+                raise RunError(f"Run '{self.path}' cannot be locked: {error.strerror}.") from error
+            yield
+
+    def remove(self) -> None:
+        """Delete the folder with all that is in it."""
+        shutil.rmtree(self.path)
+
+    def update_request(self, request: RunRequest) -> None:
+        """Replace what was asked for, as when a run is made longer.
+
+        Raises:
+            RunError: If `run.json` cannot be written; the old one stays then.
+        """
+        write_atomically(self.path / REQUEST_FILE, _request_json(request))
+        self.request = _parse_request(self.path / REQUEST_FILE)
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Append one record to `metrics.jsonl`; NaN and infinity become `null`.
+
+        Raises:
+            RunError: If it cannot be written.
+        """
+        line = _record_line(record)
+        try:
+            with self.metrics_path.open("a+b") as file:
+                if file.tell():
+                    file.seek(-1, os.SEEK_END)
+                    if file.read(1) != b"\n":  # a kill tore the last line
+                        self._write_metrics(self.metrics())
+            # Opened anew, because a torn file was replaced.
+            with self.metrics_path.open("ab") as file:
+                file.write(line)
+        except OSError as error:
+            raise RunError(f"'{self.metrics_path}': {error.strerror}.") from error
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return the records so far; a last line that a kill tore is left out.
+
+        Raises:
+            RunError: If another line is not a JSON object.
+        """
+        try:
+            lines = self.metrics_path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise RunError(f"'{self.metrics_path}': {error.strerror}.") from error
+        records = []
+        for number, line in enumerate(lines, start=1):
+            if not line:
+                continue
+            try:
+                record = json.loads(line)
+                if not isinstance(record, dict):
+                    raise ValueError("it is not an object")
+            except (ValueError, RecursionError) as error:
+                if number == len(lines):
+                    break
+                raise RunError(
+                    f"Line {number} of '{self.metrics_path}' is not a JSON record: {error}."
+                ) from error
+            records.append(record)
+        return records
+
+    def rewind_metrics(self, step: int) -> None:
+        """Drop the records beyond `step`: training that resumes from there logs them again.
+
+        Raises:
+            RunError: If `metrics.jsonl` is broken or cannot be written.
+        """
+        if self.metrics_path.exists():
+            self._write_metrics([r for r in self.metrics() if r.get("step", 0) <= step])
+
+    def _write_metrics(self, records: list[dict[str, Any]]) -> None:
+        write_atomically(self.metrics_path, b"".join(map(_record_line, records)))
+
+
+def differences(asked: RunRequest, recorded: RunRequest) -> list[str]:
+    """Return a line for everything that makes `asked` another training than `recorded`."""
+    asked_values, recorded_values = _flat(asked), _flat(recorded)
+    return [
+        f"{name}: run has {before}, asked {now}"
+        for name in recorded_values | asked_values
+        if (before := recorded_values.get(name, "nothing"))
+        != (now := asked_values.get(name, "nothing"))
+    ]
+
+
+def _flat(request: RunRequest) -> dict[str, str]:
+    """Return what decides the course of training, by dotted name, as text."""
+    values = json.loads(_request_json(request))
+    config = {f"config.{name}": value for name, value in values.pop("config").items()}
+    return {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in (values | config).items()
+        if name not in _MAY_DIFFER
+    }
+
+
+def _request_json(request: RunRequest) -> bytes:
+    try:
+        text = json.dumps(
+            {"format_version": FORMAT_VERSION, **asdict(request)},
+            indent=2,
+            ensure_ascii=False,
+            allow_nan=False,
+        )
+    except (ValueError, TypeError) as error:
+        raise RunError(f"'{REQUEST_FILE}' cannot hold what was asked for: {error}.") from error
+    # A file name that is not UTF-8 reaches Python with lone surrogates in it.
+    return f"{text}\n".encode("utf-8", "surrogatepass")
+
+
+def _parse_request(path: Path) -> RunRequest:
+    """Return the request in `path`, after a check of every field."""
+    document = read_json(path)
+    version = document.pop("format_version", None) if isinstance(document, dict) else None
+    if version != FORMAT_VERSION:
+        raise RunError(
+            f"'{path}' has format_version {version!r}; this version of zoo reads {FORMAT_VERSION}."
+        )
+    hints = typing.get_type_hints(RunRequest)
+    unknown, missing = sorted(set(document) - set(hints)), sorted(set(hints) - set(document))
+    if unknown or missing:
+        raise RunError(
+            f"'{path}' is not what `zoo train` writes. "
+            f"Missing: {missing or 'nothing'}. Unknown: {unknown or 'nothing'}."
+        )
+    for name, hint in hints.items():
+        if not _fits(document[name], hint):
+            raise RunError(
+                f"'{path}': {name} must be {getattr(hint, '__name__', hint)}. "
+                f"Received: {document[name]!r}."
+            )
+    if document["image_size"] is not None:
+        document["image_size"] = tuple(document["image_size"])
+    return RunRequest(**document)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Return whether a value from JSON is of the annotated type."""
+    kind, arguments = get_origin(hint) or hint, get_args(hint)
+    if kind is types.UnionType:
+        return any(_fits(value, argument) for argument in arguments)
+    if kind is dict:
+        return isinstance(value, dict) and all(_fits(v, arguments[1]) for v in value.values())
+    if kind is tuple:
+        same_length = isinstance(value, list) and len(value) == len(arguments)
+        return same_length and all(map(_fits, value, arguments))
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return kind is Any or isinstance(value, kind)
+
+
+def _record_line(record: Mapping[str, Any]) -> bytes:
+    values = {name: _plain(value) for name, value in record.items()}
+    try:
+        return f"{json.dumps(values, allow_nan=False)}\n".encode()
+    except (ValueError, TypeError) as error:
+        raise RunError(
+            f"A record of metrics must hold plain numbers and texts: {error}."
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "item"):  # a number of NumPy, or an array of one element
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _make_parents(path: Path, undo: ExitStack) -> None:
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        undo.callback(_remove_if_empty, folder)
+
+
+def _make_numbered(root: Path, request: RunRequest, undo: ExitStack) -> Path:
+    for number in itertools.count(1):
+        path = root / f"{request.model}-{_slug(request.data)}-{number}"
+        with suppress(FileExistsError):
+            path.mkdir()
+            break
+    undo.callback(_remove_if_empty, path)
+    return path
+
+
+def _take(out: Path, undo: ExitStack) -> Path:
+    """Make the folder `out`, or take it if it is empty."""
+    try:
+        out.mkdir()
+    except FileExistsError:
+        if not out.is_dir() or any(out.iterdir()):
+            raise RunError(
+                f"'{out}' exists and is not an empty folder. "
+                "Give another --out, or --resume it if it is a run."
+            ) from None
+    else:
+        undo.callback(_remove_if_empty, out)
+    return out
+
+
+def _remove_if_empty(path: Path) -> None:
+    with suppress(OSError):  # another process may have put its run there
+        path.rmdir()
+
+
+def _remove_contents(path: Path) -> None:
+    for child in path.iterdir():
+        if child.is_dir():
+            shutil.rmtree(child)
+        else:
+            child.unlink()
+
+
+def _slug(data: str) -> str:
+    """Return a name for the data that any file system takes as part of a folder's name."""
+    if data.startswith("tfds:"):
+        name = data.removeprefix("tfds:")
+    else:
+        name = Path(data).name or Path(data).resolve().name
+        name = name if name != ".." else Path(data).resolve().name
+    name = unicodedata.normalize("NFC", name)
+    kept = "".join(c if unicodedata.category(c)[0] in "LMN" or c in "._-" else "-" for c in name)
+    return re.sub("-+", "-", kept).strip("-._")[:MAX_SLUG_LENGTH] or "data"

@@ -1,0 +1,259 @@
+"""What every model of the zoo must do, as tests that a plugin's own tests inherit.
+
+```python
+from zoo.testing import PluginContract
+
+class TestMyModel(PluginContract):
+    model_name = "my-model"
+    config = {"latent_size": 2, "hidden_sizes": (8,)}    # small: it is trained some 20 steps
+```
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from zoo import registry
+from zoo.card import ModelCard, resolve
+from zoo.config import describe, find_preset, format_value, from_json, make_config, to_json
+from zoo.config import presets as presets_of
+from zoo.errors import ConfigError
+
+_UNITS = ("_nats", "_bits", "_bits_per_dim", "_score", "_probability", "_l1", "_l2")
+
+
+@pytest.mark.backends
+class PluginContract:
+    """The tests; a subclass says which model, and how to make it small.
+
+    Attributes:
+        model_name: Name of the model, as in `zoo list`.
+        config: Fields of its configuration that make it small.
+        data: Data set to train on; None takes the one that the card names.
+        batch_size: Examples per batch.
+        skips: Reason by name of a test that does not hold for this model.
+    """
+
+    model_name: ClassVar[str]
+    config: ClassVar[Mapping[str, Any]] = {}
+    data: ClassVar[str | None] = None
+    batch_size: ClassVar[int] = 16
+    skips: ClassVar[Mapping[str, str]] = {}
+
+    @pytest.fixture(autouse=True)
+    def _stated_skips(self, request: pytest.FixtureRequest) -> None:
+        reason = self.skips.get(request.node.originalname)
+        if reason is not None:
+            assert reason.strip(), f"A reason must be given for skipping {request.node.name}."
+            pytest.skip(reason)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def card(cls) -> ModelCard:
+        """The model's card."""
+        card: ModelCard = registry.find(cls.model_name).card
+        return card
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def request_(cls) -> Any:
+        """A complete request for a small training."""
+        from zoo import planning
+
+        overrides = [f"{name}={format_value(value)}" for name, value in cls.config.items()]
+        return planning.plan(
+            cls.model_name,
+            planning.Asked(
+                overrides=overrides, data=cls.data, batch_size=cls.batch_size, epochs=1, seed=3
+            ),
+        )
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def dataset(cls, card: ModelCard, request_: Any) -> Any:
+        """The training data."""
+        from zoo.data import load
+
+        return load(request_.data, kind=card.kind)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def trained(cls, request_: Any, dataset: Any) -> tuple[Any, Any, list[np.ndarray]]:
+        """A model after two steps of `fit`, what `fit` returned, and the weights before."""
+        import keras
+
+        from zoo.planning import build_model
+
+        model = build_model(request_)
+        model.compile()
+        before = [keras.ops.convert_to_numpy(v.value).copy() for v in model.trainable_variables]
+        size = cls.batch_size * model.slices
+        x, y = dataset.read(np.arange(2 * size))
+        history = model.fit(x, y, batch_size=size, epochs=1, shuffle=False, verbose=0)
+        return model, history.history, before
+
+    def test_the_entry_point_is_a_card_of_that_name(self, card: ModelCard) -> None:
+        """The registry finds the card, and the card's references lead somewhere."""
+        assert isinstance(card, ModelCard)
+        assert card.name == self.model_name
+        assert card.summary
+        assert card.url.startswith("https://")
+        for reference in (card.model, card.config, card.presets, card.trainer):
+            assert resolve(reference) is not None
+
+    def test_the_presets_make_valid_configurations(self, card: ModelCard) -> None:
+        """`laptop` and `paper` are there, and every preset's fields exist and fit."""
+        assert {"laptop", "paper"} <= set(presets_of(card))
+        config_class = resolve(card.config)
+        decided = {"class_count": 10} if "class_count" in _field_names(config_class) else {}
+        for name in presets_of(card):
+            preset = find_preset(card, name)
+            make_config(config_class, {**decided, **preset.config})
+
+    def test_the_configuration_survives_json(self, card: ModelCard, request_: Any) -> None:
+        """What is written into run.json makes an equal configuration."""
+        config = from_json(resolve(card.config), request_.config)
+        assert from_json(resolve(card.config), to_json(config)) == config
+        assert to_json(config) == request_.config
+
+    def test_an_unknown_field_is_refused_by_name(self, card: ModelCard) -> None:
+        """The message names the unknown field and all that exist."""
+        config_class = resolve(card.config)
+        with pytest.raises(ConfigError, match="no field 'no_such_field'") as raised:
+            make_config(config_class, {"no_such_field": 1})
+        assert all(name in str(raised.value) for name in _field_names(config_class))
+
+    def test_every_field_is_described(self, card: ModelCard) -> None:
+        """`zoo info` has a text for each field."""
+        missing = [field.name for field in describe(resolve(card.config)) if not field.help]
+        assert not missing, f"Describe {missing} in the Args of the configuration's docstring."
+
+    def test_every_trainable_weight_moves(self, trained: Any) -> None:
+        """Two steps of training change every weight."""
+        import keras
+
+        model, _, before = trained
+        after = [keras.ops.convert_to_numpy(v.value) for v in model.trainable_variables]
+        still = [
+            variable.path
+            for variable, old, new in zip(model.trainable_variables, before, after, strict=True)
+            if np.array_equal(old, new)
+        ]
+        assert not still, f"These weights did not move: {still}"
+
+    def test_the_terms_are_finite_and_end_in_their_unit(self, trained: Any) -> None:
+        """Every term that a player names is logged, a number, and says its unit."""
+        model, history, _ = trained
+        terms = [term for player in model.players() for term in player.terms]
+        assert set(history) == {"loss", *terms}
+        assert all(np.isfinite(history[term]).all() for term in terms)
+        nameless = [term for term in terms if not term.endswith(_UNITS)]
+        assert not nameless, f"These terms must end in one of {_UNITS}: {nameless}"
+
+    def test_samples_have_the_form_of_the_data(self, trained: Any, dataset: Any) -> None:
+        """Shape, type and range are those of the public form."""
+        samples = trained[0].sample(3, seed=5)
+        examples, _ = dataset.read(np.arange(3))
+        assert samples.shape == examples.shape
+        assert samples.dtype == examples.dtype
+        if dataset.spec.kind in ("image", "video"):
+            assert samples.min() >= 0
+            assert samples.max() <= 1
+
+    def test_the_seed_decides_the_samples(self, trained: Any) -> None:
+        """The same seed gives the same bits, another seed others; the count is kept."""
+        model = trained[0]
+        first = model.sample(3, seed=5)
+        assert np.array_equal(first, model.sample(3, seed=5))
+        assert not np.array_equal(first, model.sample(3, seed=6))
+        assert len(model.sample(1, seed=5)) == 1
+
+    def test_a_saved_model_gives_the_same_samples(self, trained: Any, tmp_path: Path) -> None:
+        """A `.keras` file loads in safe mode, compiled, with its optimizers' state."""
+        import keras
+
+        model = trained[0]
+        model.save(tmp_path / "model.keras")
+        loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+        assert np.array_equal(loaded.sample(3, seed=5), model.sample(3, seed=5))
+        assert loaded.config == model.config
+        for saved, restored in zip(
+            model.optimizer.variables, loaded.optimizer.variables, strict=True
+        ):
+            assert np.array_equal(
+                keras.ops.convert_to_numpy(saved.value), keras.ops.convert_to_numpy(restored.value)
+            )
+
+    def test_resuming_equals_not_stopping(self, request_: Any, tmp_path: Path) -> None:
+        """Stopped in the middle of an epoch and resumed, training ends on the same bits."""
+        from zoo.checkpoints import latest_checkpoint, load_checkpoint
+        from zoo.training import train_anew, train_on
+
+        whole = train_anew(
+            dataclasses.replace(request_, epochs=None, steps=5), tmp_path / "whole", progress=False
+        )
+        half = train_anew(
+            dataclasses.replace(request_, epochs=None, steps=3), tmp_path / "half", progress=False
+        )
+        half = train_on(half, dataclasses.replace(half.request, steps=5), progress=False)
+        newest = [latest_checkpoint(run.checkpoints_path) for run in (whole, half)]
+        states = [load_checkpoint(path)[0] for path in newest if path is not None]
+        pairs = zip(*(sorted(state.items()) for state in states), strict=True)
+        different = [name for (name, a), (_, b) in pairs if not np.array_equal(a, b)]
+        assert not different, f"These differ after resuming: {different}"
+
+    def test_what_it_claims_of_latents_holds(self, trained: Any, dataset: Any) -> None:
+        """Latent vectors and examples have the shapes that `Encodes` promises."""
+        from zoo.protocols import Encodes
+
+        model = trained[0]
+        if not isinstance(model, Encodes):
+            pytest.skip("The model has no latent vectors of examples.")
+        x, y = dataset.read(np.arange(4))
+        latents = model.encode(x, y)
+        assert latents.ndim == 2
+        assert len(latents) == 4
+        assert np.array_equal(latents, model.encode(x, y))
+        decoded = model.decode(latents, y)
+        assert decoded.shape == x.shape
+        assert decoded.dtype == x.dtype
+        alone = model.decode(latents[:1], None if y is None else y[:1])
+        assert np.allclose(decoded[:1], alone, atol=1e-5)
+
+    def test_what_it_claims_of_likelihood_holds(self, trained: Any, dataset: Any) -> None:
+        """The likelihood is finite, one number an example, and a bound rises with its samples."""
+        from zoo.protocols import HasLikelihood
+
+        model = trained[0]
+        if not isinstance(model, HasLikelihood):
+            pytest.skip("The model has no likelihood.")
+        x, y = dataset.read(np.arange(16))
+        log_likelihood: Any = model.log_likelihood
+        nats = log_likelihood(x, y, seed=1)
+        assert nats.shape == (16,)
+        assert np.isfinite(nats).all()
+        assert np.array_equal(nats, model.log_likelihood(x, y, seed=1))
+        if model.likelihood_kind == "bound":
+            draws = [model.log_likelihood(x, y, seed=seed).mean() for seed in range(20)]
+            tighter = log_likelihood(x, y, importance_samples=200, seed=1)
+            noise = 3 * np.std(draws) / np.sqrt(len(draws) - 1)
+            assert tighter.mean() > np.mean(draws) - noise
+
+    def test_what_it_claims_of_conditions_holds(self, trained: Any, request_: Any) -> None:
+        """A class that is asked for changes the samples."""
+        from zoo.protocols import Conditional
+
+        model = trained[0]
+        sample = model.sample
+        if not isinstance(model, Conditional) or "class" not in model.conditions:
+            pytest.skip("The model as configured takes no class.")
+        zeros, ones = (np.full(4, label, "int32") for label in (0, 1))
+        assert not np.array_equal(sample(4, seed=5, labels=zeros), sample(4, seed=5, labels=ones))
+
+
+def _field_names(config_class: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(config_class)]

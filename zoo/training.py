@@ -1,0 +1,204 @@
+"""Training in a run directory: fit in legs, exact resume, and loading what was trained."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.card import resolve
+from zoo.checkpoints import latest_checkpoint, load_checkpoint
+from zoo.data import Batches
+from zoo.engine.state import restore_state
+from zoo.errors import RunError
+from zoo.planning import build_model, card_of, load_dataset
+from zoo.recording import Recorder
+from zoo.runs import Run, RunRequest
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A stretch of training that is one call of `fit`.
+
+    Args:
+        epoch: Epoch in which it begins.
+        offset: Batches of that epoch that are done already.
+        batches: Batches in each of its epochs.
+        epochs: How many epochs.
+    """
+
+    epoch: int
+    offset: int
+    batches: int
+    epochs: int
+
+
+def legs(step: int, last_step: int, steps_per_epoch: int) -> Iterator[Leg]:
+    """Yield what is left to train from `step` to `last_step`; only the ends can be cut epochs."""
+    while step < last_step:
+        epoch, offset = divmod(step, steps_per_epoch)
+        batches = min(steps_per_epoch - offset, last_step - step)
+        whole = batches == steps_per_epoch
+        epochs = (last_step - step) // steps_per_epoch if whole else 1
+        yield Leg(epoch, offset, batches, epochs)
+        step += batches * epochs
+
+
+class Trainer:
+    """Trains a run's model with `fit`, and keeps all that is worth keeping.
+
+    Args:
+        run: Where to train, and what.
+        progress: Whether to show a bar on a terminal, or a line per epoch elsewhere.
+        checkpoint_seconds: Least time between two checkpoints.
+    """
+
+    def __init__(self, run: Run, *, progress: bool = True, checkpoint_seconds: float = 30.0):
+        self.run = run
+        self.progress = progress
+        self.checkpoint_seconds = checkpoint_seconds
+
+    def train(self) -> None:
+        """Train to the end of what the run asks for, from its newest checkpoint if there is one.
+
+        The caller holds the run's lock.
+
+        Raises:
+            NonFiniteError: If a term or a weight has become NaN or infinite; the last checkpoint
+                is from before.
+            Interrupted: If a signal asked to stop; a checkpoint was saved.
+            ZooError: If data, run directory or model are not as they must be.
+        """
+        request = self.run.request
+        model = build_model(request)
+        model.compile()
+        batches = Batches(
+            load_dataset(self.run, "train"),
+            request.batch_size * model.slices,
+            seed=request.seed,
+            augment=_augmentation(request),
+        )
+        per_epoch = batches.steps_per_epoch
+        last_step = request.steps or (request.epochs or 0) * per_epoch
+        recorder = Recorder(self.run, per_epoch, last_step, self.progress, self.checkpoint_seconds)
+        checkpoint = latest_checkpoint(self.run.checkpoints_path)
+        if checkpoint is not None:
+            state, position = load_checkpoint(checkpoint)
+            restore_state(model, state, ("model", "optimizer"))
+            recorder.go_on(position["step"], state)
+        if recorder.step > last_step:
+            raise RunError(
+                f"'{self.run.path}' has trained {recorder.step} steps already. Expected: to train "
+                f"to step {last_step}. Give more --epochs or --steps."
+            )
+        # The checkpoints hold the weights as trained; averages are put in place at the end.
+        model.optimizer.averages_at_end = False
+        with recorder.listening():
+            for leg in legs(recorder.step, last_step, per_epoch):
+                _fit(model, batches, leg, recorder)
+        recorder.save(model)
+        put_averages(model)
+        _save_archive(model, self.run)
+        recorder.report()
+
+
+def train_anew(request: RunRequest, out: Path | None = None, **options: Any) -> Run:
+    """Make a run and train it; a run that fails before its first checkpoint leaves nothing.
+
+    Args:
+        request: What is asked for.
+        out: The run's folder; None takes the next free one.
+        **options: Of the trainer that the model's card names.
+
+    Raises:
+        ZooError: As `Run.create` and the trainer's `train`.
+    """
+    run = Run.create(request, out)
+    try:
+        return train_on(run, request, **options)
+    except BaseException:
+        if latest_checkpoint(run.checkpoints_path) is None:
+            run.remove()
+        raise
+
+
+def train_on(run: Run, request: RunRequest, **options: Any) -> Run:
+    """Train a run to the end of what is asked for now, from its newest checkpoint.
+
+    Args:
+        run: The run.
+        request: What is asked for: the run's own request, perhaps made longer.
+        **options: Of the trainer that the model's card names.
+
+    Raises:
+        ZooError: If another process holds the run, and as the trainer's `train`.
+    """
+    with run.lock():
+        run.update_request(request)
+        resolve(card_of(request).trainer)(run, **options).train()
+    return run
+
+
+def load_model(run: Run) -> Any:
+    """Return a run's model as its newest checkpoint has it, with moving averages in place.
+
+    Raises:
+        RunError: If there is no checkpoint yet, or it is broken or of another model.
+    """
+    checkpoint = latest_checkpoint(run.checkpoints_path)
+    if checkpoint is None:
+        raise RunError(
+            f"'{run.path}' has no checkpoint yet. Train on with `zoo train --resume {run.path}`."
+        )
+    model = build_model(run.request)
+    model.compile()
+    state, _ = load_checkpoint(checkpoint)
+    restore_state(model, state, ("model", "optimizer"))
+    put_averages(model)
+    return model
+
+
+def trained_steps(run: Run) -> int:
+    """Return the step of a run's newest checkpoint, 0 if it has none."""
+    checkpoint = latest_checkpoint(run.checkpoints_path)
+    return 0 if checkpoint is None else int(load_checkpoint(checkpoint)[1]["step"])
+
+
+def put_averages(model: Any) -> None:
+    """Put moving averages in place of the weights, where an optimizer keeps any."""
+    model.optimizer.averages_at_end = True
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+
+
+def _augmentation(request: RunRequest) -> Any:
+    if request.augment is None:
+        return None
+    from zoo.data import Augmentation
+
+    return Augmentation(request.augment, request.seed)
+
+
+def _fit(model: Any, batches: Batches, leg: Leg, recorder: Recorder) -> None:
+    stream = batches.stream(leg.epoch, leg.offset)
+    try:
+        model.fit(
+            stream,
+            initial_epoch=leg.epoch,
+            epochs=leg.epoch + leg.epochs,
+            steps_per_epoch=leg.batches,
+            callbacks=[recorder],
+            shuffle=False,  # the stream is in order
+            verbose=0,
+        )
+    finally:
+        stream.close()  # type: ignore[attr-defined]
+
+
+def _save_archive(model: Any, run: Run) -> None:
+    temporary = run.model_path.with_name("model.unfinished.keras")
+    try:
+        model.save(temporary)
+        temporary.replace(run.model_path)
+    except OSError as error:
+        raise RunError(f"'{run.model_path}' could not be written: {error.strerror}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
