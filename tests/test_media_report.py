@@ -119,7 +119,7 @@ def test_the_report_tells_what_was_asked_and_what_came_of_it():
     for expected in (
         *("Painting machine on digits", "A. Author, On Painting (1999)", "genzoo-paint 0.1.0"),
         *("c0ffee", "hidden_sizes 64,32", "epochs 3", "steps 42", "of training 2 min"),
-        *("train 10", "validation 11", "train 3", "neg_elbo nats", "kl nats"),
+        *("train 10", "held out 11", "train 3", "neg_elbo nats", "kl nats"),
     ):
         assert expected in text, expected
     assert "https://example.org/painting" in page.references
@@ -289,7 +289,7 @@ def test_terms_are_paired_with_their_held_out_values_by_epoch():
         ]
     )
     assert [(c.name, c.unit) for c in curves] == [("kl", "nats"), ("critic/score", "")]
-    assert curves[0].points["validation"] == [(1, 4)]
+    assert curves[0].points["held_out"] == [(1, 4)]
     np.testing.assert_array_equal(curves[0].points["train"], [(1, 3), (2, np.nan)])
 
 

@@ -34,7 +34,7 @@ def use_backend(name: str | None = None) -> str:
                     "another with --backend or KERAS_BACKEND."
                 )
             os.environ["KERAS_BACKEND"] = name
-    with _quietly():
+    with quietly():
         # Where torch is wanted it must be imported before TensorFlow, or the two can crash.
         if name == "torch":
             importlib.import_module("torch")
@@ -68,7 +68,7 @@ def versions(backend: str) -> dict[str, str]:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Hold back what libraries write to the terminal while they load, unless they fail.
 
     TensorFlow's C++ code logs to file descriptor 2 before any of its own settings is read.

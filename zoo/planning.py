@@ -1,6 +1,7 @@
 """From what a user asks for to a complete request, and from a request to data and model."""
 
 import dataclasses
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -175,7 +176,9 @@ def build_model(request: RunRequest) -> Any:
         raise ConfigError(
             f"precision must be one of {', '.join(POLICIES)}. Received: '{request.precision}'."
         )
-    keras.utils.set_random_seed(request.seed)
+    # Keras draws the seeds of weights and noise from Python's generator. Its own set_random_seed
+    # would import TensorFlow under every backend, which takes seconds.
+    random.seed(request.seed)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(POLICIES[request.precision])
     try:

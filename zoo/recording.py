@@ -1,5 +1,6 @@
 """The callback that watches a training: finite terms, checkpoints, log, samples, progress."""
 
+import shlex
 import signal
 import sys
 import threading
@@ -23,7 +24,7 @@ from zoo.planning import card_of, held_out
 from zoo.runs import Run
 
 SAMPLES_SHOWN = 64
-SAMPLE_PICTURES = 20  # along the whole training; more would show little more
+EPOCHS_SHOWN = 20  # by a picture and a line; all are in the log
 REPORT_SECONDS = 30.0
 CHECKPOINT_SHARE = 0.05  # of the time, at most; large models are saved less often
 HELD_OUT_BATCH = 500
@@ -57,6 +58,7 @@ class Recorder(keras.callbacks.Callback):
         self.progress = progress
         self.checkpoint_seconds = checkpoint_seconds
         self.held_out = held_out(run)
+        self._player_of: dict[str, str] = {}
         self._stopping = False
         self._bar = tqdm(disable=True)
         self._restored: Mapping[str, np.ndarray] | None = None
@@ -92,6 +94,12 @@ class Recorder(keras.callbacks.Callback):
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Learn the names of the terms."""
+        self._player_of = {
+            term: player.name for player in self.model.players() for term in player.terms
+        }
+
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Go on with the running means of an epoch that was cut short."""
         self._epoch_began = time.monotonic()
@@ -104,7 +112,8 @@ class Recorder(keras.callbacks.Callback):
         self.step += 1
         self._check_finite(logs)
         if not self._bar.disable:
-            self._bar.set_postfix_str(_terms_line(logs), refresh=False)
+            terms = {name: value for name, value in logs.items() if name != "loss"}
+            self._bar.set_postfix_str(_terms_line(terms), refresh=False)
             self._bar.update()
         # The last step of an epoch is saved after the epoch has been measured and logged.
         if self.step % self.steps_per_epoch and self.step != self.last_step:
@@ -112,17 +121,17 @@ class Recorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Measure on held-out data, log, draw samples, save."""
-        names = ["loss", *(term for player in self.model.players() for term in player.terms)]
         measured = self._measure()
-        terms = {name: float(logs[name]) for name in names}
-        terms |= {f"val_{name}": float(measured[name]) for name in names}
+        terms = {name: float(logs[name]) for name in self._player_of}
+        terms |= {f"val_{name}": float(measured[name]) for name in self._player_of}
         seconds = time.monotonic() - self._epoch_began
         self.run.log({"step": self.step, "epoch": epoch + 1, **terms, "seconds": seconds})
-        if self.progress and self._bar.disable:
+        epochs = -(-self.last_step // self.steps_per_epoch)
+        shown = (epoch + 1) % max(1, epochs // EPOCHS_SHOWN) == 0 or self.step == self.last_step
+        if shown and self.progress and self._bar.disable:
             line = f"epoch {epoch + 1}, step {self.step}: {_terms_line(terms)} ({seconds:.1f} s)"
             print(line, flush=True)  # noqa: T201
-        epochs = -(-self.last_step // self.steps_per_epoch)
-        if (epoch + 1) % max(1, epochs // SAMPLE_PICTURES) == 0 or self.step == self.last_step:
+        if shown:
             with averaged(self.model):
                 samples = self.model.sample(SAMPLES_SHOWN, seed=self.run.request.seed)
             picture = self.run.samples_path / f"epoch-{epoch + 1:04d}.png"
@@ -152,31 +161,35 @@ class Recorder(keras.callbacks.Callback):
             self.save(self.model)
         if self._stopping:
             raise Interrupted(
-                f"Stopped at step {self.step}. Go on with: zoo train --resume {self.run.path}"
+                f"Stopped at step {self.step}. Go on with: zoo train --resume "
+                f"{shlex.quote(str(self.run.path))}"
             )
 
     def _measure(self) -> dict[str, float]:
-        """Return the mean of every term on the held-out data."""
+        """Return the mean of every term on the held-out data; the running means stay."""
+        means = self.model.metrics_variables
+        kept = [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in means]
         size = min(HELD_OUT_BATCH, len(self.held_out))
         batches = Batches(self.held_out, size, seed=0, shuffle=False, drop_remainder=False)
         terms: dict[str, float] = self.model.evaluate(
             batches.once(), steps=batches.steps_per_epoch, return_dict=True, verbose=0
         )
+        # A run that ends within an epoch can be made longer, and goes on from these.
+        for variable, value in zip(means, kept, strict=True):
+            variable.assign(value)
         return terms
 
     def _check_finite(self, logs: Any) -> None:
-        for player in self.model.players():
-            for term in player.terms:
-                if np.isfinite(logs[term]):
-                    continue
-                last = latest_checkpoint(self.run.checkpoints_path)
-                kept = f"The last good checkpoint is '{last}'." if last else "None was saved yet."
-                raise NonFiniteError(
-                    f"The term '{term}' of player '{player.name}' became {logs[term]} at step "
-                    f"{self.step}. {kept} Lower the learning rate, clip the gradients, or use "
-                    "--precision float32."
-                )
+        for term, player in self._player_of.items():
+            if np.isfinite(logs[term]):
+                continue
+            last = latest_checkpoint(self.run.checkpoints_path)
+            kept = f"The last good checkpoint is '{last}'." if last else "None was saved yet."
+            raise NonFiniteError(
+                f"The term '{term}' of player '{player}' became {logs[term]} at step {self.step}. "
+                f"{kept} Lower the learning rate, clip the gradients, or use --precision float32."
+            )
 
 
 def _terms_line(terms: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in terms.items() if "loss" not in name)
+    return ", ".join(f"{name} {value:.4g}" for name, value in terms.items())

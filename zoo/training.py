@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.backends import quietly
 from zoo.card import resolve
 from zoo.checkpoints import latest_checkpoint, load_checkpoint
 from zoo.data import Batches
@@ -133,8 +134,14 @@ def train_on(run: Run, request: RunRequest, **options: Any) -> Run:
         ZooError: If another process holds the run, and as the trainer's `train`.
     """
     with run.lock():
+        recorded, checkpoint = run.request, latest_checkpoint(run.checkpoints_path)
         run.update_request(request)
-        resolve(card_of(request).trainer)(run, **options).train()
+        try:
+            resolve(card_of(request).trainer)(run, **options).train()
+        except BaseException:
+            if latest_checkpoint(run.checkpoints_path) == checkpoint:  # nothing came of it
+                run.update_request(recorded)
+            raise
     return run
 
 
@@ -196,7 +203,8 @@ def _fit(model: Any, batches: Batches, leg: Leg, recorder: Recorder) -> None:
 def _save_archive(model: Any, run: Run) -> None:
     temporary = run.model_path.with_name("model.unfinished.keras")
     try:
-        model.save(temporary)
+        with quietly():  # under every backend Keras's serialization imports TensorFlow if it can
+            model.save(temporary)
         temporary.replace(run.model_path)
     except OSError as error:
         raise RunError(f"'{run.model_path}' could not be written: {error.strerror}.") from error

@@ -10,9 +10,9 @@ import importlib.util
 import os
 import sys
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
+from zoo.backends import quietly
 from zoo.errors import DataError
 
 
@@ -33,38 +33,25 @@ def import_tensorflow(purpose: str) -> Any:
                 f"{purpose} needs TensorFlow, which cannot be imported: {error}. "
                 "Install it with `pip install tensorflow`."
             ) from error
-    tf = importlib.import_module("tensorflow")
+    tf = sys.modules["tensorflow"]
+    _leave_accelerators(tf)
+    return tf
+
+
+def _leave_accelerators(tf: Any) -> None:
     keras = sys.modules.get("keras")
     backend = keras.config.backend() if keras else os.environ.get("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         # It raises where the devices are in use already, by a choice that was not ours.
         with contextlib.suppress(RuntimeError):
             tf.config.set_visible_devices([], "GPU")
-    return tf
 
 
 def _import_quietly() -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with warnings.catch_warnings(), _without_stderr():
+    with warnings.catch_warnings(), quietly():
         warnings.simplefilter("ignore")
         if importlib.util.find_spec("torch") is not None:
             importlib.import_module("torch")  # loaded after TensorFlow it can crash the process
-        importlib.import_module("tensorflow")
-
-
-@contextlib.contextmanager
-def _without_stderr() -> Iterator[None]:
-    """Mute file descriptor 2: TensorFlow's library logs there before its levels can be set."""
-    try:
-        saved = os.dup(2)
-    except OSError:  # there is no standard error
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
+        tf = importlib.import_module("tensorflow")
+        _leave_accelerators(tf)
+        tf.zeros(())  # the first tensor makes it look for devices, and say so

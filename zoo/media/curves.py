@@ -16,7 +16,7 @@ HELD_OUT = "val_"
 MAX_POINTS = 300  # a panel is narrower than this in pixels
 
 # Blue and orange are told apart on white, on black, and by the colour-blind.
-_COLOURS = {"train": "#3987e5", "validation": "#e8833a"}
+_COLOURS = {"train": "#3987e5", "held_out": "#e8833a"}
 # What is drawn in this colour takes the colour of the page's text, in the light and in the dark.
 _TEXT_COLOUR = "#010203"
 
@@ -28,7 +28,7 @@ class Curve:
     Args:
         name: Name of the term, its unit left out.
         unit: Unit as its axis shows it; empty where the name has none.
-        points: (epoch, value) by "train" and "validation"; a value that was not finite is NaN.
+        points: (epoch, value) by "train" and "held_out"; a value that was not finite is NaN.
     """
 
     name: str
@@ -46,7 +46,7 @@ def read_curves(records: Iterable[Mapping[str, Any]]) -> list[Curve]:
             term = key.removeprefix(HELD_OUT)
             if term not in curves:
                 curves[term] = Curve(*split_unit(term))
-            series = "train" if term == key else "validation"
+            series = "train" if term == key else "held_out"
             epoch = record.get("epoch")
             if isinstance(epoch, int | float):
                 curves[term].points.setdefault(series, []).append(

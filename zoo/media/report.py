@@ -159,7 +159,7 @@ def _asked(request: RunRequest) -> dict[str, str]:
 
 
 def _last_values(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return name, unit and the last training and validation value of every term."""
+    """Return name, unit and the last training and held-out value of every term."""
     last: dict[str, Any] = {}
     for record in records:
         last |= {key: value for key, value in record.items() if _is_number(value)}
@@ -169,7 +169,7 @@ def _last_values(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "name": split_unit(term)[0],
             "unit": split_unit(term)[1],
             "train": last.get(term),
-            "validation": last.get(HELD_OUT + term),
+            "held_out": last.get(HELD_OUT + term),
         }
         for term in terms
     ]
