@@ -22,10 +22,13 @@ help:  ## List the targets.
 
 install: $(INSTALLED)  ## Make .venv with the core and every plugin, editable.
 
-demo: $(INSTALLED)  ## Train the VAE on handwritten digits; write samples and reconstructions.
-	$(BIN)/zoo train vae --out runs/demo
-	$(BIN)/zoo sample runs/demo
-	$(BIN)/zoo latent reconstruct runs/demo
+demo: RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
+demo: $(INSTALLED)  ## Train the VAE on handwritten digits; samples, reconstructions, report.
+	$(BIN)/zoo train vae --out $(RUN)
+	$(BIN)/zoo sample $(RUN)
+	$(BIN)/zoo latent reconstruct $(RUN)
+	$(BIN)/zoo evaluate $(RUN)
+	@echo "Open $(RUN)/report.html in a browser."
 
 test: $(INSTALLED)  ## Run the tests of the core and of every plugin.
 	$(BIN)/pytest

@@ -3,40 +3,49 @@
 import argparse
 import fnmatch
 import importlib.util
+import shlex
 import sys
 
-from benchmarks import report
+from benchmarks import report, startup
 from benchmarks.rows import ROWS, Row
-from benchmarks.run import Peaks, Result, Worker, run_row
+from benchmarks.run import Peaks, Result, run_row
+from zoo.backends import BACKENDS
 
-_BACKENDS = ("tensorflow", "jax", "torch")
+_STARTUP = "startup"
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str]) -> int:
+    """Measure what was asked for; return 1 if a command starts too slowly."""
     options = _parse(arguments)
+    status = 0
+    if fnmatch.fnmatch(_STARTUP, options.rows):
+        status = startup.main()
     rows = _choose(options.rows)
+    if not rows:
+        return status
     peaks, results = Peaks(), list[Result]()
-    numpy = Worker("numpy", "numpy", [])
-    try:
-        numpy.ready()
-        for row in rows:
-            print(f"{row.name} ...", file=sys.stderr, flush=True)
-            peaks.add("numpy", numpy.ask()["peak"])
-            results += run_row(
-                row, options.backend, seconds=options.seconds, rounds=options.rounds, peaks=peaks
-            )
-    finally:
-        numpy.end()
+    for row in rows:
+        print(f"{row.name} ...", file=sys.stderr, flush=True)
+        measured = run_row(
+            row, options.backend, seconds=options.seconds, rounds=options.rounds, peaks=peaks
+        )
+        for result in measured:
+            print(f"  {result.contender}: {report.summary(result)}", file=sys.stderr, flush=True)
+        results += measured
+    if not results:
+        print(f"No row is measured on {', '.join(options.backend)}.")
+        return 1
     print(report.aligned(report.table(results, peaks.best)))
     print(report.peaks_line(peaks))
     if options.write:
-        about = report.facts(" ".join(["python -m benchmarks", *arguments]))
+        about = report.facts(shlex.join(["python", "-m", "benchmarks", *arguments]))
         for path in report.write(options.write, results, peaks, about):
             print(f"Wrote benchmarks/results/{path.name}.")
+    return status
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    installed = [name for name in _BACKENDS if importlib.util.find_spec(name)]
+    installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rows", default="*", metavar="PATTERN", help="such as 'vae-*'")
     parser.add_argument(
@@ -54,10 +63,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.backend if name not in installed]:
         parser.error(f"{unknown[0]} is not installed. Installed: {', '.join(installed)}.")
-    if not _choose(options.rows):
-        parser.error(
-            f"no row matches '{options.rows}'. Rows: {', '.join(row.name for row in ROWS)}."
-        )
+    if not _choose(options.rows) and not fnmatch.fnmatch(_STARTUP, options.rows):
+        names = ", ".join([_STARTUP, *(row.name for row in ROWS)])
+        parser.error(f"no row matches '{options.rows}'. Rows: {names}.")
     return options
 
 
@@ -66,4 +74,4 @@ def _choose(pattern: str) -> list[Row]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -12,6 +12,7 @@ Each builds a `Contender` from the row it stands beside. PyTorch's draw shuffled
 tensor in memory, which is faster than its DataLoader; Keras's are fed by `fit` from an array.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -29,7 +30,8 @@ class Contender:
     """Something whose speed is measured.
 
     Args:
-        run: Trains on, or makes, that many examples, and returns when all is done.
+        run: Trains on, or makes, that many examples, and returns when all is done. More than
+            there are in the data are whole epochs.
         parameters: Trainable parameters.
     """
 
@@ -54,10 +56,15 @@ def fitted(model: Any, images: np.ndarray, batch_size: int) -> Contender:
     """Return the contender that trains a compiled Keras model with `fit`."""
 
     def run(examples: int) -> None:
-        epochs = -(-examples // len(images))
-        model.fit(images[: examples // epochs], batch_size=batch_size, epochs=epochs, verbose=0)
+        epochs = max(1, examples // len(images))
+        model.fit(images[:examples], batch_size=batch_size, epochs=epochs, verbose=0)
 
-    return Contender(run, sum(int(np.prod(v.shape)) for v in model.trainable_variables))
+    return Contender(run, parameter_count(model))
+
+
+def parameter_count(model: Any) -> int:
+    """Return the number of trainable parameters of a Keras model."""
+    return sum(math.prod(variable.shape) for variable in model.trainable_variables)
 
 
 def _torch_loop(

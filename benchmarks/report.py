@@ -53,7 +53,7 @@ def facts(command: str) -> dict[str, Any]:
 
 def table(results: Sequence[Result], peak: float) -> list[tuple[str, ...]]:
     """Return the table's lines, header first."""
-    lines = [_HEADER]
+    lines: list[tuple[str, ...]] = [_HEADER]
     for result in results:
         gflops = result.rate.median * result.flops / 1e9
         target = find(result.row).target
@@ -66,9 +66,9 @@ def table(results: Sequence[Result], peak: float) -> list[tuple[str, ...]]:
                 f"{result.flops / 1e6:,.2f}",
                 f"{gflops:,.1f}",
                 f"{gflops / peak:.2f}",
-                f"{result.ratio.median:.2f}" if result.ratio else "",
-                f"{result.ratio.least:.2f}-{result.ratio.most:.2f}" if result.ratio else "",
-                f"{target:.2f}" if result.ratio and target else "",
+                _figure(result.ratio.median) if result.ratio else "",
+                _spread(result.ratio) if result.ratio else "",
+                _figure(target) if result.ratio and target else "",
                 f"{result.first_step_s:.1f}",
                 f"{result.peak_bytes / 1e6:,.0f}",
                 f"{result.growth_bytes / 1e6:,.0f}",
@@ -76,6 +76,12 @@ def table(results: Sequence[Result], peak: float) -> list[tuple[str, ...]]:
             )
         )
     return lines
+
+
+def summary(result: Result) -> str:
+    """Return the speed in a few words, to show before the table is complete."""
+    ratio = f", {_figure(result.ratio.median)} times the reference" if result.ratio else ""
+    return f"{_figure(result.rate.median)} examples/s{ratio}"
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:

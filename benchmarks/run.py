@@ -11,12 +11,15 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 from benchmarks.references import REFERENCES
 from benchmarks.rows import Row
+
+_ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +74,13 @@ class Worker:
 
     def __init__(self, row: str, backend: str, contenders: Sequence[str]):
         self.row, self.backend, self.contenders = row, backend, contenders
-        self._errors = tempfile.TemporaryFile("w+")
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115, lives as long as the process
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "benchmarks.worker"),
                 json.dumps({"row": row, "contenders": contenders}),
             ],
+            cwd=_ROOT,
             env={**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -86,7 +90,7 @@ class Worker:
 
     def ready(self) -> list[dict[str, Any]]:
         """Wait until all is built; return the facts of every contender."""
-        return self._answer()["ready"]
+        return self._answer()["contenders"]
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """Send a request and wait for its answer."""
@@ -133,14 +137,15 @@ def workers(row: Row, backends: Sequence[str]) -> Iterator[list[Worker]]:
 
 
 class Peaks:
-    """The matrix-product peak by library, GFLOP/s, read again in every round."""
+    """The matrix-product peak by library, GFLOP/s, read again in every process."""
 
     def __init__(self) -> None:
         self.readings: dict[str, list[float]] = {}
 
-    def add(self, library: str, reading: float) -> None:
-        """Keep a reading."""
-        self.readings.setdefault(library, []).append(reading)
+    def add(self, readings: Mapping[str, float]) -> None:
+        """Keep a reading of each library."""
+        for library, reading in readings.items():
+            self.readings.setdefault(library, []).append(reading)
 
     @property
     def medians(self) -> dict[str, float]:
@@ -158,29 +163,28 @@ def run_row(
 ) -> list[Result]:
     """Measure every contender of a row, the reference first."""
     with workers(row, backends) as started:
-        turns, facts = [], []
-        for worker in started:
-            for index, fact in enumerate(worker.ready()):
-                turns.append((worker, index))
-                facts.append(fact)
+        turns = [
+            (worker, index, contender)
+            for worker in started
+            for index, contender in enumerate(worker.ready())
+        ]
         rates: list[list[float]] = [[] for _ in turns]
         for round_ in range(rounds):
             # Each round begins with another one, so that no contender always runs after the same.
-            order = [(round_ + shift) % len(turns) for shift in range(len(turns))]
-            for turn in order:
-                worker, index = turns[turn]
-                answer = worker.ask(contender=index, seconds=seconds)
-                rates[turn].append(answer["rate"])
-                peaks.add(worker.backend, answer["peak"])
-        memory = {id(worker): worker.ask(stop=True) for worker in started}
-    flops = next((fact["flops"] for fact in facts if "flops" in fact), 0)
+            for shift in range(len(turns)):
+                turn = (round_ + shift) % len(turns)
+                worker, index, _ = turns[turn]
+                rates[turn].append(worker.ask(measure=index, seconds=seconds)["rate"])
+        memory = {worker: worker.ask(memory=True) for worker in started}
+        for worker in started:
+            peaks.add(worker.ask(peaks=True))
+    flops = next((contender["flops"] for *_, contender in turns if "flops" in contender), 0)
     results = []
-    for (worker, index), fact, readings in zip(turns, facts, rates, strict=True):
+    for (worker, index, contender), readings in zip(turns, rates, strict=True):
         name = worker.contenders[index]
         ratio = None
         if row.reference is not None and name != row.reference:
-            pairs = zip(readings, rates[0], strict=True)
-            ratio = Spread.of([ours / reference for ours, reference in pairs])
+            ratio = Spread.of([a / b for a, b in zip(readings, rates[0], strict=True)])
         results.append(
             Result(
                 row=row.name,
@@ -188,9 +192,9 @@ def run_row(
                 rate=Spread.of(readings),
                 ratio=ratio,
                 flops=flops,
-                parameters=fact["parameters"],
-                first_step_s=fact["first_step_s"],
-                **memory[id(worker)],
+                parameters=contender["parameters"],
+                first_step_s=contender["first_step_s"],
+                **memory[worker],
             )
         )
     return results

@@ -1,12 +1,13 @@
 """One process that measures: `python -m benchmarks.worker '{"row": …, "contenders": […]}'`.
 
-It builds its contenders, warms them up, and then answers one line of JSON for each on its standard
-input, so that processes can take turns on one machine:
+It builds its contenders, warms them up, and then answers each line of JSON on its standard input
+with another, so that several such processes can take turns on one machine:
 
-    {"contender": index, "seconds": seconds} -> {"rate": examples/s, "peak": GFLOP/s}
-    {"stop": true} -> {"peak_bytes": …, "growth_bytes": …}
+    {"measure": index, "seconds": …} -> {"rate": examples/s}
+    {"memory": true} -> {"peak_bytes": …, "growth_bytes": …}
+    {"peaks": true} -> {"numpy": GFLOP/s, backend: GFLOP/s}
 
-A contender is "zoo" or the name of a reference. The row "numpy" measures NumPy's peak alone.
+A contender is "zoo" or the name of a reference. The backend is that of `KERAS_BACKEND`.
 """
 
 import json
@@ -14,79 +15,104 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
 from benchmarks.peak import backend_peak, numpy_peak
-from benchmarks.references import REFERENCES, Contender, fitted
+from benchmarks.references import REFERENCES, Contender, fitted, parameter_count
 from benchmarks.rows import Row, find
+from zoo.backends import use_backend
 
-EXAMPLES = 60_000  # as many as MNIST has; an epoch is never longer
+EXAMPLES = 60_000  # as many as MNIST has for training
 _IMAGE_SHAPE = (28, 28, 1)
 
 
-def main() -> None:
-    # Libraries print to standard output; what this process answers must stay apart from that.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    asked = json.loads(sys.argv[1])
-    if asked["row"] == "numpy":
-        _answer(answers, {"ready": []})
-        for _ in sys.stdin:
-            _answer(answers, {"peak": numpy_peak()})
-        return
+def main(asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the facts of every contender, then an answer to each request."""
     row = find(asked["row"])
-    _import_backend()
+    backend = use_backend()
+    images = make_images(epoch(row))
     before = _memory("VmRSS")
-    contenders, ready = [], []
+    contenders, facts = [], []
     for name in asked["contenders"]:
         start = time.perf_counter()
-        contender, facts = build(row, name)
+        contender, fact = build(row, name, images)
         contender.run(row.batch_size)
         contenders.append(contender)
-        ready.append({**facts, "first_step_s": time.perf_counter() - start})
-    guesses = [_warm_up(contender, row) for contender in contenders]
-    _answer(answers, {"ready": ready})
+        facts.append({**fact, "first_step_s": time.perf_counter() - start})
+    # One length for all contenders and rounds, the fastest seen so far: what a run costs once, and
+    # not per step, then weighs the same on each.
+    fastest = max(_warm_up(contender, row) for contender in contenders)
+    yield {"contenders": facts}
     for line in sys.stdin:
         request = json.loads(line)
-        if "stop" in request:
-            peak = _memory("VmHWM")
-            _answer(answers, {"peak_bytes": peak, "growth_bytes": peak - before})
-            return
-        index = request["contender"]
-        rate = measure(contenders[index], row, guesses[index], request["seconds"])
-        _answer(answers, {"rate": rate, "peak": backend_peak()})
+        if "memory" in request:
+            most = _memory("VmHWM")
+            yield {"peak_bytes": most, "growth_bytes": most - before}
+        elif "peaks" in request:
+            yield {"numpy": numpy_peak(), backend: backend_peak()}
+        else:
+            contender = contenders[request["measure"]]
+            rate = measure(contender, row, fastest * request["seconds"])
+            fastest = max(fastest, rate)
+            yield {"rate": rate}
 
 
-def build(row: Row, name: str) -> tuple[Contender, dict[str, Any]]:
-    """Return a contender, and its parameters and operations per example."""
-    images = np.random.default_rng(0).random((EXAMPLES, *_IMAGE_SHAPE), dtype="float32")
+def make_images(count: int) -> np.ndarray:
+    """Return images of noise (N, H, W, C) in [0, 1]; speed does not depend on what they show."""
+    return np.random.default_rng(0).random((count, *_IMAGE_SHAPE), dtype="float32")
+
+
+def build(row: Row, name: str, images: np.ndarray) -> tuple[Contender, dict[str, Any]]:
+    """Return a contender, with its parameters and the operations per example if it is ours."""
     if name != "zoo":
         contender = REFERENCES[name].build(row, images)
-        _check_parameters(row, name, contender.parameters)
-        return contender, {"parameters": contender.parameters}
-    import zoo
-    from benchmarks.flops import flops_per_example
-
-    model = zoo.create(row.model, **row.config)
-    if row.kind == "training":
-        model.compile()
-        contender = fitted(model, images, row.batch_size)
+        fact: dict[str, Any] = {}
     else:
-        contender = _sampler(model, row.batch_size)
-    _check_parameters(row, name, contender.parameters)
-    flops = flops_per_example(model, row.passes, training=row.kind == "training")
-    return contender, {"parameters": contender.parameters, "flops": flops}
+        import keras
+
+        import zoo
+        from benchmarks.flops import flops_per_example
+
+        model = zoo.create(row.model, **row.config)
+        fact = {"flops": flops_per_example(model, row.passes, training=row.kind == "training")}
+        if row.kind == "training":
+            on_torch = keras.backend.backend() == "torch"  # whose trainer takes one step a call
+            model.compile(steps_per_execution=1 if on_torch else row.steps_per_execution)
+            contender = fitted(model, images, row.batch_size)
+        else:
+            contender = _sampler(model, row.batch_size)
+    if contender.parameters != row.parameters:
+        raise ValueError(
+            f"Row '{row.name}' states {row.parameters:,} parameters, but {name} has "
+            f"{contender.parameters:,}. Make config and parameters agree in benchmarks/rows.py."
+        )
+    return contender, {**fact, "parameters": contender.parameters}
 
 
-def measure(contender: Contender, row: Row, guess: float, seconds: float) -> float:
-    """Return the examples/s of one run that should take about `seconds`."""
-    examples = _batches(guess * seconds, row)
+def measure(contender: Contender, row: Row, examples: float) -> float:
+    """Return the examples/s of one run of about that many examples."""
+    count = whole(examples, row)
     start = time.perf_counter()
-    contender.run(examples)
-    return examples / (time.perf_counter() - start)
+    contender.run(count)
+    return count / (time.perf_counter() - start)
+
+
+def epoch(row: Row) -> int:
+    """Return the number of examples in the data: whole calls, for others compile anew."""
+    call = row.batch_size * row.steps_per_execution
+    return EXAMPLES // call * call
+
+
+def whole(examples: float, row: Row) -> int:
+    """Return the nearest number of examples below that is whole calls, or whole epochs."""
+    if row.kind == "training" and examples >= epoch(row):
+        return int(examples // epoch(row)) * epoch(row)
+    call = row.batch_size * row.steps_per_execution
+    return max(1, int(examples // call)) * call
 
 
 def _sampler(model: Any, count: int) -> Contender:
@@ -96,36 +122,15 @@ def _sampler(model: Any, count: int) -> Contender:
         for seed in range(examples // count):
             model.sample(count, seed=seed)
 
-    return Contender(run, sum(int(np.prod(v.shape)) for v in model.trainable_variables))
+    return Contender(run, parameter_count(model))
 
 
 def _warm_up(contender: Contender, row: Row) -> float:
-    """Run until nothing is done for the first time any more; return a guess at examples/s."""
-    rate = 0.0
-    for seconds in (0.0, 0.2, 0.5):
-        rate = measure(contender, row, rate, seconds)
+    """Run until nothing happens for the first time any more; return the examples/s."""
+    rate = measure(contender, row, 0)
+    for seconds in (0.2, 0.5):
+        rate = measure(contender, row, rate * seconds)
     return rate
-
-
-def _batches(examples: float, row: Row) -> int:
-    """Return the number of examples in whole batches, two at least."""
-    return max(2, int(examples) // row.batch_size) * row.batch_size
-
-
-def _check_parameters(row: Row, name: str, parameters: int) -> None:
-    if parameters != row.parameters:
-        raise ValueError(
-            f"Row '{row.name}' states {row.parameters:,} parameters, but {name} has "
-            f"{parameters:,}. Make its config and its count agree in benchmarks/rows.py."
-        )
-
-
-def _import_backend() -> None:
-    """Import the backend, so that what is measured later is the model's memory alone."""
-    import keras
-
-    keras.utils.set_random_seed(0)
-    keras.ops.convert_to_numpy(keras.ops.ones(1))
 
 
 def _memory(field: str) -> int:
@@ -134,14 +139,14 @@ def _memory(field: str) -> int:
     if status.exists():
         lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
         return 1024 * int(lines[field].split()[0])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # elsewhere only the most is known
-    return peak if sys.platform == "darwin" else 1024 * peak
-
-
-def _answer(answers: TextIO, content: dict[str, Any]) -> None:
-    answers.write(json.dumps(content) + "\n")
-    answers.flush()
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # elsewhere only the most is known
+    return most if sys.platform == "darwin" else 1024 * most
 
 
 if __name__ == "__main__":
-    main()
+    # Libraries print to standard output too: the answers keep a descriptor of their own.
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)
+        for answer in main(json.loads(sys.argv[1])):
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()

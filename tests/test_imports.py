@@ -17,7 +17,7 @@ LAYERS = (
     ("zoo.registry", "zoo.backends"),
     ("zoo.engine", "zoo.data", "zoo.losses", "zoo.layers"),
     ("zoo.metrics", "zoo.media", *(f"zoo.{name}" for name in TRAINING)),
-    ("zoo.commands", "zoo.testing"),
+    ("zoo.commands", "zoo.testing", "zoo.pytest_plugin"),
 )
 BACKENDS = {"tensorflow", "jax", "torch"}
 ALLOWED_IN = {

@@ -20,7 +20,7 @@ PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "plugins").glob("*/pyp
 # Distributions whose import name is another one.
 IMPORT_NAMES = {"absl-py": "absl", "pillow": "PIL", "scikit-learn": "sklearn"}
 # Imported where it is installed; an extra.
-OPTIONAL = {"jax", "torch"}
+OPTIONAL = {"jax", "torch", "pytest"}  # extras; pytest for the conformance kit
 
 CARD = """
 from zoo.card import ModelCard

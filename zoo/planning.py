@@ -62,6 +62,10 @@ def plan(model: str, asked: Asked) -> RunRequest:
     overrides = parse_overrides(config_class, asked.overrides)  # typing errors before slow imports
     _check_length(asked)
     backend = backends.use_backend(asked.backend or preset.backend)
+    if asked.augment is not None:
+        from zoo.data import Augmentation
+
+        Augmentation(asked.augment, 0)  # its name is checked before anything is made
     image_size = asked.image_size
     if image_size is None and asked.data is None and preset.image_size is not None:
         image_size = (preset.image_size, preset.image_size)

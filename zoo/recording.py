@@ -171,9 +171,11 @@ class Recorder(keras.callbacks.Callback):
         kept = [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in means]
         size = min(HELD_OUT_BATCH, len(self.held_out))
         batches = Batches(self.held_out, size, seed=0, shuffle=False, drop_remainder=False)
-        terms: dict[str, float] = self.model.evaluate(
-            batches.once(), steps=batches.steps_per_epoch, return_dict=True, verbose=0
-        )
+        self.model.reset_metrics()
+        terms: dict[str, float] = {}
+        # Not `evaluate`: each call of it makes a tf.data pipeline of the generator, and those stay.
+        for batch in batches.once():
+            terms = self.model.test_on_batch(*batch, return_dict=True)
         # A run that ends within an epoch can be made longer, and goes on from these.
         for variable, value in zip(means, kept, strict=True):
             variable.assign(value)

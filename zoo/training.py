@@ -72,8 +72,15 @@ class Trainer:
         request = self.run.request
         model = build_model(request)
         model.compile()
+        dataset = load_dataset(self.run, "train")
+        if dataset.skipped:
+            some = "; ".join(dataset.skipped[:3])
+            print(  # noqa: T201
+                f"Files left out: {len(dataset.skipped)}, such as {some}. `zoo data info "
+                f"{request.data}` names them all."
+            )
         batches = Batches(
-            load_dataset(self.run, "train"),
+            dataset,
             request.batch_size * model.slices,
             seed=request.seed,
             augment=_augmentation(request),

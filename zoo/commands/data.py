@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from zoo.commands.options import json_option
+from zoo.commands.options import ImageSize, json_option
 
 _SOURCES = (
     "Also: a folder of images by its path, and any TensorFlow Datasets image set by its name "
@@ -40,7 +40,7 @@ def list_data(as_json: bool) -> None:
 
 
 _image_size = click.option(
-    "--image-size", type=click.IntRange(min=1), help="Crop and resize images to this height, width."
+    "--image-size", type=ImageSize(), help="Crop and resize images to N or HxW pixels."
 )
 
 
@@ -48,7 +48,7 @@ _image_size = click.option(
 @click.argument("name")
 @_image_size
 @json_option
-def info(name: str, image_size: int | None, as_json: bool) -> None:
+def info(name: str, image_size: tuple[int, int] | None, as_json: bool) -> None:
     """Show what a data set holds."""
     from zoo.data import describe
 
@@ -81,7 +81,9 @@ def _text(value: object) -> str:
 @click.option("-n", "--count", type=click.IntRange(min=1), default=64, show_default=True)
 @click.option("--split", default="train", show_default=True, help="train, validation or test.")
 @_image_size
-def show(name: str, out: Path | None, count: int, split: str, image_size: int | None) -> None:
+def show(
+    name: str, out: Path | None, count: int, split: str, image_size: tuple[int, int] | None
+) -> None:
     """Write a picture of examples."""
     from zoo.data import example_images
     from zoo.media import save_grid

@@ -49,7 +49,7 @@ def list_models(pattern: str, as_json: bool) -> None:
         _echo_table(["MODEL", "KIND", "TITLE", "VERSION", "SUMMARY"], rows)
     elif pattern != "*":
         click.echo(f"No model matches '{printable(pattern)}'.", err=True)
-    else:
+    elif not found:
         click.echo(
             "No model is installed. They come as plugins: `pip install genzoo-NAME`.", err=True
         )

@@ -13,7 +13,7 @@ from zoo.commands.options import ImageSize, ModelName
 @click.option("--preset", help="Named settings; see `zoo info MODEL`.  [default: laptop]")
 @click.option("--data", help="Name of a data set, or a path.  [default: the preset's]")
 @click.option("--image-size", type=ImageSize(), help="Crop and resize images to N or HxW pixels.")
-@click.option("--augment", help="Augmentations, such as flip,crop.")
+@click.option("--augment", help="Augmentations, such as flip,rotate.")
 @click.option(
     "--set",
     "overrides",
@@ -63,6 +63,8 @@ def train(
         raise click.UsageError("Give the MODEL to train, or --resume RUN.")
     if resume is not None and out is not None:
         raise click.UsageError("--out names the folder of a new run; a resumed run has its own.")
+    if asked["epochs"] is not None and asked["steps"] is not None:
+        raise click.UsageError("Give --epochs or --steps, not both.")
     from zoo import planning
     from zoo.runs import Run
 

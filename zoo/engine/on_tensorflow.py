@@ -5,6 +5,10 @@ from typing import Any
 
 import tensorflow as tf
 
+# It reorders sums of three and more terms differently from trace to trace, and so changes the last
+# bits of gradients; without it, the same seed gives the same weights.
+tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
+
 
 class StepMixin:
     """Keras's train_step and test_step for TensorFlow."""

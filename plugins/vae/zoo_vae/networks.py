@@ -66,4 +66,5 @@ def _convolutional(
         hidden = layers.Conv2DTranspose(
             filters, 3, strides=2, padding="same", activation=config.activation
         )(hidden)
-    return layers.Conv2D(channels, 3, padding="same")(hidden)  # (B, H, W, C)
+    # Transposed at stride 1 it is the same map; on two CPU cores TensorFlow takes 2/3 of the time.
+    return layers.Conv2DTranspose(channels, 3, padding="same")(hidden)  # (B, H, W, C)

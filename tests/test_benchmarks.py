@@ -1,0 +1,145 @@
+"""The benchmarks count what they say they count, and a row can be measured."""
+
+import dataclasses
+import json
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import zoo
+from benchmarks import report
+from benchmarks.flops import flops_per_example, forward_flops
+from benchmarks.references import REFERENCES
+from benchmarks.rows import ROWS, find
+from benchmarks.run import Peaks, Result, Spread, run_row
+from benchmarks.worker import build, epoch, make_images, whole
+
+SPREAD = Spread.of([3.0, 1.0, 2.0])
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_row_has_the_parameters_it_states_and_runs(row):
+    small = dataclasses.replace(row, batch_size=2, steps_per_execution=1)
+    contender, facts = build(small, "zoo", make_images(4))
+    contender.run(4)
+    assert facts["parameters"] == row.parameters
+    assert facts["flops"] > 0
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.reference], ids=lambda row: row.name)
+def test_every_reference_is_as_large_as_what_it_is_compared_with_and_runs(row):
+    pytest.importorskip(REFERENCES[row.reference].backend)
+    if (
+        REFERENCES[row.reference].backend == "tensorflow"
+        and keras.backend.backend() != "tensorflow"
+    ):
+        pytest.skip("a Keras reference needs Keras on TensorFlow")
+    small = dataclasses.replace(row, batch_size=2)
+    contender, facts = build(small, row.reference, make_images(4))
+    contender.run(4)
+    assert facts["parameters"] == row.parameters
+
+
+def test_dense_training_costs_three_products_less_the_gradient_of_the_data():
+    row = find("iwae")
+    model = zoo.create(row.model, **row.config)
+    encoder = 784 * 512 + 512 * 100
+    decoder = 50 * 512 + 512 * 784
+    expected = 2 * (3 * (encoder + 50 * decoder) - 784 * 512)
+    assert flops_per_example(model, row.passes, training=True) == expected
+    forward = 2 * (encoder + 50 * decoder)
+    assert flops_per_example(model, row.passes, training=False) == forward
+
+
+@pytest.mark.parametrize(
+    ("layer", "multiplications"),
+    [
+        (layers.Conv2D(5, 3, strides=2, padding="same"), 4 * 4 * 3 * 3 * 6 * 5),
+        (layers.Conv2D(4, 3, groups=2), 6 * 6 * 3 * 3 * 3 * 4),
+        (layers.Conv2DTranspose(5, 3, strides=2, padding="same"), 8 * 8 * 3 * 3 * 6 * 5),
+        (layers.Dense(7), 8 * 8 * 6 * 7),
+        (layers.ReLU(), 0),
+    ],
+)
+def test_operations_of_a_layer_are_counted_as_by_hand(layer, multiplications):
+    keras.Model(inputs := keras.Input((8, 8, 6)), layer(inputs))
+    assert forward_flops(layer) == 2 * multiplications
+
+
+def test_a_layer_without_a_formula_is_refused():
+    layer = layers.LSTM(3)
+    keras.Model(inputs := keras.Input((5, 2)), layer(inputs))
+    with pytest.raises(NotImplementedError, match="LSTM"):
+        forward_flops(layer)
+
+
+def test_a_row_that_misstates_its_parameters_is_refused():
+    row = dataclasses.replace(find("vae-dense-sampling"), parameters=1)
+    with pytest.raises(ValueError, match=r"652,824"):
+        build(row, "zoo", make_images(1))
+
+
+def test_examples_are_whole_calls_below_an_epoch_and_whole_epochs_above():
+    row = find("vae-dense")
+    call = row.batch_size * row.steps_per_execution
+    assert whole(0, row) == call
+    assert whole(3.9 * call, row) == 3 * call
+    assert epoch(row) == 58 * call  # of 60,000
+    assert whole(2.5 * epoch(row), row) == 2 * epoch(row)
+
+
+def test_a_row_is_measured_beside_its_reference_in_one_process():
+    peaks = Peaks()
+    row = find("engine-overhead")
+    reference, ours = run_row(row, ["tensorflow"], seconds=0, rounds=2, peaks=peaks)
+    assert (reference.contender, ours.contender) == ("keras-train-step", "tensorflow")
+    assert reference.ratio is None
+    assert ours.ratio is not None
+    assert ours.ratio.least > 0
+    assert math.isfinite(ours.ratio.most)
+    assert ours.flops == reference.flops
+    assert 0 < ours.growth_bytes < ours.peak_bytes
+    assert set(peaks.readings) == {"numpy", "tensorflow"}
+    assert peaks.best > 0
+
+
+def test_the_report_states_the_fraction_of_the_peak_and_no_path(monkeypatch, tmp_path):
+    monkeypatch.setattr(report, "RESULTS", tmp_path / "results")
+    result = Result(
+        row="vae-dense",
+        contender="jax",
+        rate=Spread.of([20_000.0]),
+        ratio=SPREAD,
+        flops=3_000_000,
+        parameters=652_824,
+        first_step_s=1.0,
+        peak_bytes=2_000_000,
+        growth_bytes=1_000_000,
+    )
+    peaks = Peaks()
+    peaks.add({"numpy": 100.0, "jax": 120.0})
+    peaks.add({"numpy": 140.0, "jax": 120.0})
+    as_json, as_markdown = report.write("quiet", [result], peaks, report.facts("command"))
+    content = json.loads(as_json.read_text())
+    assert content["peak_gflops"] == 120
+    assert content["results"][0]["ratio"] == {"median": 2, "least": 1, "most": 3}
+    line = as_markdown.read_text().splitlines()[-1]
+    assert [cell.strip() for cell in line.split("|")][5:8] == ["3.00", "60.0", "0.50"]
+    assert str(tmp_path) not in as_json.read_text() + as_markdown.read_text()
+
+
+def test_terminal_columns_are_as_wide_as_their_widest_cell():
+    assert (
+        report.aligned([("row", "by", "rate"), ("a", "bc", "1")]) == "row  by  rate\na    bc     1"
+    )
+
+
+def test_images_are_in_the_range_of_the_data():
+    images = make_images(3)
+    assert images.shape == (3, 28, 28, 1)
+    assert images.dtype == np.float32
+    assert images.min() >= 0
+    assert images.max() <= 1
