@@ -81,7 +81,6 @@ def test_what_is_not_a_command_exits_with_two(arguments, message, capsys):
         (["vae", "--set", "latent_size=two"], "must be int. Received: 'two'"),
         (["vae", "--data", "digit"], "error: Unknown data set 'digit'. Did you mean 'digits'?"),
         (["vae", "--data", "./nowhere"], "error: There is no file or folder './nowhere'."),
-        (["vae", "--epochs", "1", "--steps", "2"], "error: Give epochs or steps, not both."),
         (["vae", "--batch-size", "2000"], "Give a smaller --batch-size."),
         (["vae", "--augment", "flop"], "error: Unknown augmentation 'flop'. Did you mean 'flip'?"),
         (["--resume", "runs/none"], "error: There is no run 'runs/none'."),
@@ -94,6 +93,12 @@ def test_a_failure_is_one_line_and_exits_with_one(arguments, message, capsys):
     assert err.count("\n") == 1
     assert out == "" or out.startswith("Training vae on digits")
     assert not list(Path().glob("runs/*"))
+
+
+def test_epochs_and_steps_together_are_a_wrong_usage(capsys):
+    code, _, err = zoo(capsys, "train", "vae", "--epochs", 1, "--steps", 2)
+    assert code == 2
+    assert "Give --epochs or --steps, not both." in err
 
 
 def test_a_folder_that_is_not_empty_is_not_touched(capsys, tmp_path):

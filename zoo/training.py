@@ -100,10 +100,12 @@ class Trainer:
             )
         # The checkpoints hold the weights as trained; averages are put in place at the end.
         model.optimizer.averages_at_end = False
+        first_step = recorder.step
         with recorder.listening():
-            for leg in legs(recorder.step, last_step, per_epoch):
+            for leg in legs(first_step, last_step, per_epoch):
                 _fit(model, batches, leg, recorder)
-        recorder.save(model)
+        if recorder.step > first_step:  # the checkpoint of a training that was done is complete
+            recorder.save(model)
         put_averages(model)
         _save_archive(model, self.run)
         recorder.report()

@@ -301,6 +301,10 @@ def _cut(data: Any, slices: int) -> list[tuple[Any, Any]]:
             "Sample weights and class weights have no meaning in the likelihood of a batch; leave "
             "them out."
         )
+    # `test_on_batch` hands NumPy arrays on as they are, where eager layers want tensors alone.
+    x, y = tree.map_structure(
+        lambda array: None if array is None else ops.convert_to_tensor(array), (x, y)
+    )
     if slices == 1:
         return [(x, y)]
     size = _count(x) // slices

@@ -36,7 +36,7 @@ def test_the_loss_is_the_cross_entropy_with_the_reconstruction():
     expected = -(grey * np.log(rebuilt) + (1 - grey) * np.log(1 - rebuilt)).sum(1).mean()
     found = model.reconstruction(IMAGES, None, False)
     assert list(found) == ["reconstruction_nats"]
-    assert float(found["reconstruction_nats"]) == pytest.approx(expected, rel=1e-4)
+    assert float(array(found["reconstruction_nats"])) == pytest.approx(expected, rel=1e-4)
     assert np.allclose(model.encode(IMAGES), codes, atol=1e-5)
     assert np.allclose(model.decode(model.encode(IMAGES)).reshape(9, -1), rebuilt, atol=1e-5)
 

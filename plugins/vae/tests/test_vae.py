@@ -38,6 +38,12 @@ def linear(**config):
     return model, *(array(w) for w in (*model.encoder.weights, *model.decoder.weights))
 
 
+def measured_terms(model, images):
+    """Return the terms of the loss as numbers."""
+    terms = model.negative_bound(images, None, training=False)
+    return {name: float(array(value)) for name, value in terms.items()}
+
+
 def log_joint(image, latent, kernel, bias):
     """Return log p(x, z) in nats of one image at one latent number, for black and white pixels."""
     probabilities = special.expit(latent * kernel[0] + bias)
@@ -98,7 +104,7 @@ def test_one_sample_is_a_draw_of_the_bound_which_is_below_the_likelihood():
 def test_the_loss_is_the_bound_and_its_two_terms():
     model, *weights = linear()
     images = np.repeat(IMAGES[:1], 20_000, axis=0)
-    terms = {k: float(v) for k, v in model.negative_bound(images, None, False).items()}
+    terms = measured_terms(model, images)
     bound = exact_bound(IMAGES[0], weights[:2], weights[2:])
     q = posterior(IMAGES[0], *weights[:2])
     kl, _ = integrate.quad(
@@ -117,7 +123,7 @@ def test_terms_are_sums_over_pixels_and_latents_and_means_over_the_batch(beta):
     config = {"image_shape": (4, 4, 3), "hidden_sizes": (5,), "latent_size": 3, "beta": beta}
     model = vae(**config)
     images = np.random.default_rng(2).uniform(size=(7, 4, 4, 3)).astype("float32")
-    terms = {k: float(v) for k, v in model.negative_bound(images, None, False).items()}
+    terms = measured_terms(model, images)
     noise = array(keras.random.normal((7, 1, 3), seed=keras.random.SeedGenerator(0)))[:, 0]
     w1, b1, w2, b2 = (array(weight) for weight in model.encoder.weights)
     statistics = np.tanh(images.reshape(7, -1) @ w1 + b1) @ w2 + b2
@@ -139,7 +145,7 @@ def test_terms_are_sums_over_pixels_and_latents_and_means_over_the_batch(beta):
 def test_several_importance_samples_minimise_the_tighter_bound():
     model, *weights = linear(importance_samples=50)
     images = np.repeat(IMAGES[:1], 2_000, axis=0)
-    loss = float(model.negative_bound(images, None, False)["negative_bound_nats"])
+    loss = measured_terms(model, images)["negative_bound_nats"]
     bound = exact_bound(IMAGES[0], weights[:2], weights[2:])
     exact = exact_log_likelihood(IMAGES[0], *weights[2:])
     assert exact - 0.1 < -loss < exact + 0.02
