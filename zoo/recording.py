@@ -37,7 +37,7 @@ class Recorder(keras.callbacks.Callback):
         run: Where to.
         steps_per_epoch: Steps of a whole epoch.
         last_step: The step at which training ends.
-        progress: Whether to show a bar on a terminal, or a line per epoch elsewhere.
+        progress: Whether to write some epochs' terms, and to show a bar on a terminal.
         checkpoint_seconds: Least time between two checkpoints.
     """
 
@@ -128,9 +128,10 @@ class Recorder(keras.callbacks.Callback):
         self.run.log({"step": self.step, "epoch": epoch + 1, **terms, "seconds": seconds})
         epochs = -(-self.last_step // self.steps_per_epoch)
         shown = (epoch + 1) % max(1, epochs // EPOCHS_SHOWN) == 0 or self.step == self.last_step
-        if shown and self.progress and self._bar.disable:
+        if shown and self.progress:
             line = f"epoch {epoch + 1}, step {self.step}: {_terms_line(terms)} ({seconds:.1f} s)"
-            print(line, flush=True)  # noqa: T201
+            tqdm.write(line)  # above the bar, where there is one
+            sys.stdout.flush()
         if shown:
             with averaged(self.model):
                 samples = self.model.sample(SAMPLES_SHOWN, seed=self.run.request.seed)

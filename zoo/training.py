@@ -49,7 +49,7 @@ class Trainer:
 
     Args:
         run: Where to train, and what.
-        progress: Whether to show a bar on a terminal, or a line per epoch elsewhere.
+        progress: Whether to write some epochs' terms, and to show a bar on a terminal.
         checkpoint_seconds: Least time between two checkpoints.
     """
 
