@@ -135,7 +135,7 @@ AUTOENCODER_PRESETS = {
 
 VAE_PRESETS = {
     "laptop": Preset(
-        summary="Handwritten digits of 8x8 pixels; about a minute on two cores.",
+        summary="Handwritten digits of 8x8 pixels; under a minute on two cores.",
         data="digits",
         epochs=200,
         batch_size=64,
