@@ -1,10 +1,19 @@
 """Floating-point operations per example, counted from the layers.
 
 A multiply-add is two operations. Counted are matrix products and convolutions; biases,
-activations, losses and the optimizer are left out, and the zeros that "same" padding adds count
-as data. Training costs three times the forward pass (the backward pass has one product for the
-gradient of the weights and one for that of the input), less the gradient of the input where the
-input is data.
+normalisation, activations, losses and the optimizer are left out, and the zeros that "same" padding
+adds count as data. In forward passes, a use of a network costs
+
+- 1 where it is only applied,
+- 1 more for the gradient of the weights, and 1 more for the gradient of the input; the first
+  layer's share of the latter is left out where the input is data or noise,
+- 2 where another network learns through it: its own weights need no gradient then,
+- 4 for a penalty on the gradient by the input: forward, that gradient, and the gradient of each of
+  its products by both factors. Piecewise linear activations send nothing back beyond this.
+
+Every contender of a row is counted by what the algorithm asks for, whatever it computes: a plain
+loop computes the weights' gradients of a discriminator that does not move, too, and one that gives
+both players the same fake images saves a pass of the generator.
 """
 
 import math
@@ -34,15 +43,21 @@ def forward_flops(layer: Any) -> int:
     return 0
 
 
-def flops_per_example(model: Any, passes: Sequence[Pass], *, training: bool) -> int:
+def flops_per_example(model: Any, passes: Sequence[Pass]) -> int:
     """Return the operations of one training step, or of sampling, divided by the batch size."""
-    total = 0
+    total = 0.0
     for use in passes:
         counts = [forward_flops(layer) for layer in getattr(model, use.network).layers]
         forward = sum(counts)
-        if not training:
-            total += use.count * forward
-            continue
         first = next(count for count in counts if count)
-        total += use.count * (3 * forward - (first if use.from_data else 0))
-    return total
+        total += (
+            use.count
+            * {
+                "none": forward,
+                "weights": 3 * forward - first,
+                "input": 2 * forward,
+                "both": 3 * forward,
+                "penalty": 4 * forward,
+            }[use.gradients]
+        )
+    return round(total)

@@ -11,6 +11,7 @@ A contender is "zoo" or the name of a reference. The backend is that of `KERAS_B
 """
 
 import json
+import math
 import os
 import resource
 import sys
@@ -26,21 +27,21 @@ from benchmarks.references import REFERENCES, Contender, fitted, parameter_count
 from benchmarks.rows import Row, find
 from zoo.backends import use_backend
 
-EXAMPLES = 60_000  # as many as MNIST has for training
-_IMAGE_SHAPE = (28, 28, 1)
+EXAMPLES = 60_000  # as many as MNIST has for training; of large images fewer
+_MOST_BYTES = 2**28  # of images
 
 
 def main(asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the facts of every contender, then an answer to each request."""
     row = find(asked["row"])
     backend = use_backend()
-    images = make_images(epoch(row))
+    images = make_images(epoch(row), row.image_shape)
     before = _memory("VmRSS")
     contenders, facts = [], []
     for name in asked["contenders"]:
         start = time.perf_counter()
         contender, fact = build(row, name, images)
-        contender.run(row.batch_size)
+        contender.run(row.examples_per_turn)
         contenders.append(contender)
         facts.append({**fact, "first_step_s": time.perf_counter() - start})
     # One length for all contenders and rounds, the fastest seen so far: what a run costs once, and
@@ -61,9 +62,9 @@ def main(asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {"rate": rate}
 
 
-def make_images(count: int) -> np.ndarray:
+def make_images(count: int, shape: tuple[int, int, int]) -> np.ndarray:
     """Return images of noise (N, H, W, C) in [0, 1]; speed does not depend on what they show."""
-    return np.random.default_rng(0).random((count, *_IMAGE_SHAPE), dtype="float32")
+    return np.random.default_rng(0).random((count, *shape), dtype="float32")
 
 
 def build(row: Row, name: str, images: np.ndarray) -> tuple[Contender, dict[str, Any]]:
@@ -77,12 +78,12 @@ def build(row: Row, name: str, images: np.ndarray) -> tuple[Contender, dict[str,
         import zoo
         from benchmarks.flops import flops_per_example
 
-        model = zoo.create(row.model, **row.config)
-        fact = {"flops": flops_per_example(model, row.passes, training=row.kind == "training")}
+        model = zoo.create(row.model, image_shape=row.image_shape, **row.config)
+        fact = {"flops": flops_per_example(model, row.passes)}
         if row.kind == "training":
             on_torch = keras.backend.backend() == "torch"  # whose trainer takes one step a call
             model.compile(steps_per_execution=1 if on_torch else row.steps_per_execution)
-            contender = fitted(model, images, row.batch_size)
+            contender = fitted(model, images, row.examples_per_turn)
         else:
             contender = _sampler(model, row.batch_size)
     if contender.parameters != row.parameters:
@@ -103,16 +104,15 @@ def measure(contender: Contender, row: Row, examples: float) -> float:
 
 def epoch(row: Row) -> int:
     """Return the number of examples in the data: whole calls, for others compile anew."""
-    call = row.batch_size * row.steps_per_execution
-    return EXAMPLES // call * call
+    examples = min(EXAMPLES, _MOST_BYTES // (4 * math.prod(row.image_shape)))
+    return examples // row.examples_per_call * row.examples_per_call
 
 
 def whole(examples: float, row: Row) -> int:
     """Return the nearest number of examples below that is whole calls, or whole epochs."""
     if row.kind == "training" and examples >= epoch(row):
         return int(examples // epoch(row)) * epoch(row)
-    call = row.batch_size * row.steps_per_execution
-    return max(1, int(examples // call)) * call
+    return max(1, int(examples // row.examples_per_call)) * row.examples_per_call
 
 
 def _sampler(model: Any, count: int) -> Contender:

@@ -10,9 +10,10 @@ with contextlib.suppress(ImportError):
 
 
 @pytest.fixture(autouse=True)
-def own_folders(tmp_path, monkeypatch):
-    """Keep data and runs of a test inside its own temporary folder."""
+def own_folders(tmp_path, tmp_path_factory, monkeypatch):
+    """Keep data and runs of a test inside its own temporary folder; feature networks are shared."""
     monkeypatch.setenv("ZOO_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("ZOO_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)

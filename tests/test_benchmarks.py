@@ -13,18 +13,24 @@ import zoo
 from benchmarks import report
 from benchmarks.flops import flops_per_example, forward_flops
 from benchmarks.references import REFERENCES
-from benchmarks.rows import ROWS, find
+from benchmarks.rows import ROWS, Pass, find
 from benchmarks.run import Peaks, Result, Spread, run_row
 from benchmarks.worker import build, epoch, make_images, whole
 
 SPREAD = Spread.of([3.0, 1.0, 2.0])
 
 
+def small(row):
+    """Return a row with few examples a step, and images for two steps of it."""
+    row = dataclasses.replace(row, batch_size=2, steps_per_execution=1)
+    return row, make_images(2 * row.examples_per_turn, row.image_shape)
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_every_row_has_the_parameters_it_states_and_runs(row):
-    small = dataclasses.replace(row, batch_size=2, steps_per_execution=1)
-    contender, facts = build(small, "zoo", make_images(4))
-    contender.run(4)
+    row, images = small(row)
+    contender, facts = build(row, "zoo", images)
+    contender.run(len(images))
     assert facts["parameters"] == row.parameters
     assert facts["flops"] > 0
 
@@ -37,9 +43,9 @@ def test_every_reference_is_as_large_as_what_it_is_compared_with_and_runs(row):
         and keras.backend.backend() != "tensorflow"
     ):
         pytest.skip("a Keras reference needs Keras on TensorFlow")
-    small = dataclasses.replace(row, batch_size=2)
-    contender, facts = build(small, row.reference, make_images(4))
-    contender.run(4)
+    row, images = small(row)
+    contender, facts = build(row, row.reference, images)
+    contender.run(len(images))
     assert facts["parameters"] == row.parameters
 
 
@@ -49,9 +55,29 @@ def test_dense_training_costs_three_products_less_the_gradient_of_the_data():
     encoder = 784 * 512 + 512 * 100
     decoder = 50 * 512 + 512 * 784
     expected = 2 * (3 * (encoder + 50 * decoder) - 784 * 512)
-    assert flops_per_example(model, row.passes, training=True) == expected
-    forward = 2 * (encoder + 50 * decoder)
-    assert flops_per_example(model, row.passes, training=False) == forward
+    assert flops_per_example(model, row.passes) == expected
+    passes = [Pass(network="encoder"), Pass(network="decoder", count=50)]
+    assert flops_per_example(model, passes) == 2 * (encoder + 50 * decoder)
+
+
+def test_adversarial_training_costs_what_its_moves_need():
+    row = find("wgan-gp-dense")
+    model = zoo.create(row.model, image_shape=row.image_shape, **row.config)
+    first_up, first_down = 100 * 128, 784 * 512
+    up = first_up + 128 * 256 + 256 * 512 + 512 * 1024 + 1024 * 784
+    down = first_down + 512 * 256 + 256
+    of_the_critic = up + 2 * (3 * down - first_down) + 4 * down  # fakes, scores, penalty
+    of_the_generator = (3 * up - first_up) + 2 * down
+    expected = round(2 * (of_the_critic + of_the_generator / 5))
+    assert flops_per_example(model, row.passes) == expected
+
+
+def test_a_turn_of_five_critic_moves_counts_five_batches():
+    row = find("wgan-dense")
+    assert row.examples_per_turn == 5 * 64
+    assert row.examples_per_call == row.steps_per_execution * 5 * 64
+    model = zoo.create(row.model, image_shape=row.image_shape, **row.config)
+    assert model.slices * row.batch_size == row.examples_per_turn
 
 
 @pytest.mark.parametrize(
@@ -79,7 +105,7 @@ def test_a_layer_without_a_formula_is_refused():
 def test_a_row_that_misstates_its_parameters_is_refused():
     row = dataclasses.replace(find("vae-dense-sampling"), parameters=1)
     with pytest.raises(ValueError, match=r"652,824"):
-        build(row, "zoo", make_images(1))
+        build(row, "zoo", make_images(1, row.image_shape))
 
 
 def test_examples_are_whole_calls_below_an_epoch_and_whole_epochs_above():
@@ -89,6 +115,11 @@ def test_examples_are_whole_calls_below_an_epoch_and_whole_epochs_above():
     assert whole(3.9 * call, row) == 3 * call
     assert epoch(row) == 58 * call  # of 60,000
     assert whole(2.5 * epoch(row), row) == 2 * epoch(row)
+
+
+def test_of_large_images_there_are_fewer_so_that_they_fit_in_memory():
+    row = find("dcgan-64")
+    assert epoch(row) == 85 * 64  # of 2^28 bytes
 
 
 def test_a_row_is_measured_beside_its_reference_in_one_process():
@@ -138,7 +169,7 @@ def test_terminal_columns_are_as_wide_as_their_widest_cell():
 
 
 def test_images_are_in_the_range_of_the_data():
-    images = make_images(3)
+    images = make_images(3, (28, 28, 1))
     assert images.shape == (3, 28, 28, 1)
     assert images.dtype == np.float32
     assert images.min() >= 0

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from zoo.commands import run
-from zoo.metrics import METRICS, MetricError
-from zoo.metrics.evaluation import choose_metrics
+from zoo.metrics import FEATURES, METRICS, MetricError
+from zoo.metrics.evaluation import CAPABILITIES, choose_metrics
 
 
 def train(folder, model, *options):
@@ -24,6 +24,17 @@ def vae(tmp_path_factory):
 @pytest.fixture(scope="module")
 def autoencoder(tmp_path_factory):
     return train(tmp_path_factory.mktemp("runs") / "autoencoder", "autoencoder")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def one_cache(cache, monkeypatch):
+    """Keep the feature network that one test has trained for the others."""
+    monkeypatch.setenv("ZOO_CACHE_DIR", str(cache))
 
 
 @pytest.fixture
@@ -50,10 +61,13 @@ def test_json_holds_where_and_what_was_measured(clean, capsys):
     }
     assert {"nll_bound_nats", "nll_iw5_nats", "reconstruction_mse"} <= set(metrics)
     assert not any(name.startswith("probe") for name in metrics)
+    assert {f"{name}_distance/classifier-digits" for name in ("frechet", "kernel")} <= set(metrics)
     for figure in metrics.values():
         assert set(figure) == {"value", "standard_error", "count"}
-        assert figure["count"] == 360
-    assert json.loads((clean / "evaluation.json").read_text())["metrics"] == metrics
+    # The accuracy of the features was judged when they were learnt, on other examples.
+    assert metrics.pop("feature_accuracy/classifier-digits")["value"] > 0.9
+    assert {figure["count"] for figure in metrics.values()} == {360}
+    assert metrics.items() <= json.loads((clean / "evaluation.json").read_text())["metrics"].items()
 
 
 def test_figures_of_one_checkpoint_are_gathered_and_shown_in_the_report(clean, capsys):
@@ -90,10 +104,14 @@ def test_a_model_without_likelihood_says_what_it_has(autoencoder, capsys):
     assert evaluate(autoencoder, "--metrics", "nll") == 1
     assert capsys.readouterr().err == (
         "error: The metric 'nll' needs a model with the protocol 'HasLikelihood'. "
-        "'autoencoder' has: Encodes.\n"
+        "'autoencoder' has: GenerativeModel, PlayerModel, Encodes.\n"
     )
-    assert evaluate(autoencoder, "--json") == 0
-    assert list(json.loads(capsys.readouterr().out)["metrics"]) == ["reconstruction_mse"]
+    assert evaluate(autoencoder, "--json", "--features", "pixels") == 0
+    assert list(json.loads(capsys.readouterr().out)["metrics"]) == [
+        "reconstruction_mse",
+        "frechet_distance/pixels",
+        "kernel_distance/pixels",
+    ]
 
 
 def test_an_unknown_metric_is_answered_with_the_closest(vae, capsys):
@@ -134,17 +152,65 @@ def test_a_model_that_only_samples_has_nothing_to_measure():
         def sample(self, count, *, seed=0):
             return np.zeros((count, 8, 8, 1), np.float32)
 
-    with pytest.raises(MetricError, match=r"No metric suits 'gan', which has: none .*'probe'"):
-        choose_metrics(Sampler(), [], "gan")
+    assert choose_metrics(Sampler(), [], "gan", "image") == ["distance"]
+    with pytest.raises(MetricError, match=r"No metric suits 'wave' unasked.*GenerativeModel.*none"):
+        choose_metrics(Sampler(), [], "wave", "waveform")
+    with pytest.raises(MetricError, match=r"'distance' is of data of kind 'image'.*'waveform'"):
+        choose_metrics(Sampler(), ["distance"], "wave", "waveform")
+    with pytest.raises(MetricError, match=r"protocol 'HasFeatures' or 'Encodes'"):
+        choose_metrics(Sampler(), ["probe"], "gan", "image")
+
+
+def test_samples_are_measured_by_the_features_and_in_the_number_asked_for(clean, capsys):
+    asked = ["--metrics", "precision-recall,neighbours,parzen,terms", "--features", "pixels"]
+    assert evaluate(clean, *asked, "--samples", "50", "--json") == 0
+    metrics = json.loads(capsys.readouterr().out)["metrics"]
+    counts = {name: figure["count"] for name, figure in metrics.items()}
+    assert counts == {
+        "precision/pixels": 50,
+        "recall/pixels": 360,
+        "density/pixels": 50,
+        "coverage/pixels": 360,
+        "nearest_neighbour_ratio/pixels": 50,
+        "parzen_log_likelihood_nats": 360,
+        "parzen_bandwidth": 1000,
+        "negative_bound_nats": 360,
+        "reconstruction_nats": 360,
+        "kl_nats": 360,
+    }
+    terms = [metrics[name]["value"] for name in ("reconstruction_nats", "kl_nats")]
+    assert metrics["negative_bound_nats"]["value"] == pytest.approx(sum(terms), rel=1e-5)
+    with Image.open(clean / "neighbours.png") as picture:
+        assert picture.format == "PNG"
+
+
+def test_features_that_there_are_not_are_a_usage_error(vae, capsys):
+    assert evaluate(vae, "--features", "magic") == 2
+    assert "'classifier', 'inception', 'pixels'" in capsys.readouterr().err
+
+
+def test_one_example_has_no_distance_and_it_is_said(vae, capsys):
+    assert evaluate(vae, "--metrics", "distance", "--features", "pixels", "--count", "1") == 1
+    assert "2 or more held-out examples and as many samples" in capsys.readouterr().err
+
+
+def test_a_class_conditional_run_is_sampled_by_class(tmp_path, capsys):
+    folder = train(tmp_path / "run", "vae", "--set", "class_conditional=true")
+    capsys.readouterr()
+    asked = ["--metrics", "distance", "--features", "pixels", "--count", "40", "--json"]
+    assert evaluate(folder, *asked) == 0
+    metrics = json.loads(capsys.readouterr().out)["metrics"]
+    assert metrics["frechet_distance/pixels"]["value"] > 0
 
 
 def test_every_metric_of_the_table_can_be_imported():
-    from zoo import protocols
     from zoo.card import resolve
 
     for metric in METRICS.values():
         assert callable(resolve(metric.function))
-        assert hasattr(protocols, metric.needs)
+        assert set(metric.needs) <= set(CAPABILITIES)
+    for reference in FEATURES.values():
+        assert callable(resolve(reference))
 
 
 def folder_of_images(folder: Path, mode: str) -> Path:

@@ -6,6 +6,7 @@ from PIL import Image
 from small_runs import OPTIONS
 
 from zoo.commands import run
+from zoo.media.grid import save_grid
 from zoo.planning import open_run
 from zoo.training import load_model
 
@@ -89,6 +90,16 @@ def test_no_temperature_gives_one_picture_many_times(vae, capsys, tmp_path):
     assert np.allclose(cold, cold[:1], atol=1e-6)
     assert sample(capsys, vae, "--out", tmp_path / "warm.png")[0] == 0
     assert path.read_bytes() != (tmp_path / "warm.png").read_bytes()
+
+
+def test_truncated_samples_come_from_latents_of_that_size(vae, capsys, tmp_path):
+    path = tmp_path / "usual.png"
+    assert sample(capsys, vae, "--truncation", 0.5, "--out", path)[0] == 0
+    model = load_model(open_run(vae))
+    latents = model.draw_latents(64, truncation=0.5)
+    assert np.abs(latents).max() <= 0.5
+    save_grid(model.decode(latents), tmp_path / "expected.png")
+    assert path.read_bytes() == (tmp_path / "expected.png").read_bytes()
 
 
 def test_a_model_without_temperature_refuses_one(tmp_path, capsys):

@@ -11,12 +11,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 # From the ground up: a module may import from its own layer and those before it.
-TRAINING = ("training", "planning", "recording", "runs", "checkpoints", "sampling", "latent")
+TRAINING = ("training", "planning", "recording", "runs", "checkpoints", "sampling")
+WATCHING = ("doctor", "records")
+LATENT = ("latent", "inversion", "attributes")
 LAYERS = (
-    ("zoo.errors", "zoo.card", "zoo.config", "zoo.protocols"),
+    ("zoo.errors", "zoo.card", "zoo.config", "zoo.protocols", "zoo.shapes", "zoo.priors"),
     ("zoo.registry", "zoo.backends"),
-    ("zoo.engine", "zoo.data", "zoo.losses", "zoo.layers"),
-    ("zoo.metrics", "zoo.media", *(f"zoo.{name}" for name in TRAINING)),
+    ("zoo.engine", "zoo.data", "zoo.losses", "zoo.layers", "zoo.generators"),
+    ("zoo.metrics", "zoo.media", *(f"zoo.{name}" for name in TRAINING + WATCHING + LATENT)),
     ("zoo.commands", "zoo.testing", "zoo.pytest_plugin"),
 )
 BACKENDS = {"tensorflow", "jax", "torch"}

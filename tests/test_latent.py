@@ -5,7 +5,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from zoo.errors import ConfigError
-from zoo.latent import interpolate, lerp, manifold, reconstruct, slerp, traverse
+from zoo.latent import (
+    arithmetic,
+    around,
+    interpolate,
+    lerp,
+    manifold,
+    reconstruct,
+    slerp,
+    traverse,
+)
 
 COORDINATES = st.floats(-100, 100, allow_subnormal=False)
 VECTORS = arrays(np.float64, 5, elements=COORDINATES)
@@ -91,16 +100,16 @@ def test_many_pairs_and_steps_give_what_each_gives_alone():
             np.testing.assert_allclose(together[pair, step], slerp(a[pair], b[pair], t[step]))
 
 
-def test_a_line_between_examples_passes_their_middle():
-    x_a, x_b = np.array([[1.0, 0.0]]), np.array([[3.0, 2.0]])
-    [path] = interpolate(Doubles(), x_a, x_b, 3, "lerp")
+def test_a_line_between_latents_passes_their_middle():
+    a, b = np.array([[1.0, 0.0]]), np.array([[3.0, 2.0]])
+    [path] = interpolate(Doubles(), 2 * a, 2 * b, 3, "lerp")
     np.testing.assert_allclose(path, [[1, 0], [2, 1], [3, 2]])
 
 
 def test_each_half_of_a_line_is_decoded_with_the_label_of_its_end():
-    x = np.zeros((1, 2))
+    latents = np.zeros((1, 2))
     labels = {"labels_a": np.array([5]), "labels_b": np.array([7])}
-    [path] = interpolate(Doubles(), x, x, 4, "lerp", **labels)
+    [path] = interpolate(Doubles(), latents, latents, 4, "lerp", **labels)
     assert path[:, 0].tolist() == [5, 5, 7, 7]
 
 
@@ -128,6 +137,12 @@ def test_the_manifold_can_lie_elsewhere():
     np.testing.assert_allclose(plane[0, 2], [5 + 2 * 0.96742, 2 * 0.96742], atol=1e-4)
 
 
+def test_the_manifold_of_a_uniform_prior_is_evenly_spaced():
+    plane = 2 * manifold(Doubles(), 4, prior="uniform")
+    np.testing.assert_allclose(plane[0, :, 0], [-0.75, -0.25, 0.25, 0.75])
+    np.testing.assert_allclose(plane[:, 0, 1], [0.75, 0.25, -0.25, -0.75])
+
+
 def test_a_manifold_without_pictures_is_refused():
     with pytest.raises(ConfigError, match="size must be 1 or more"):
         manifold(Doubles(), 0)
@@ -136,3 +151,30 @@ def test_a_manifold_without_pictures_is_refused():
 def test_reconstructing_is_encoding_and_decoding_with_the_same_labels():
     x = np.array([[1.0, 2.0]])
     np.testing.assert_allclose(reconstruct(Doubles(), x, np.array([3])), x + 3)
+
+
+def test_arithmetic_adds_and_subtracts_the_means_of_exemplars():
+    smiling_woman, neutral_woman, neutral_man = (
+        np.random.default_rng(seed).normal(size=(count, 4)) for seed, count in enumerate((3, 2, 5))
+    )
+    expected = [
+        sum(smiling_woman[:, i]) / 3 - sum(neutral_woman[:, i]) / 2 + sum(neutral_man[:, i]) / 5
+        for i in range(4)
+    ]
+    result = arithmetic([smiling_woman, neutral_man], [neutral_woman])
+    np.testing.assert_allclose(result, expected)
+
+
+def test_arithmetic_without_anything_to_add_is_refused():
+    with pytest.raises(ConfigError, match="a concept to add"):
+        arithmetic([], [np.zeros((1, 2))])
+
+
+def test_neighbours_lie_evenly_within_the_reach():
+    latent = np.array([10.0, -10.0, 0.0], np.float32)
+    noise = around(latent, 2000, seed=0) - latent
+    assert noise.dtype == np.float32
+    assert np.abs(noise).max() <= 0.25 + 1e-6
+    np.testing.assert_allclose(noise.mean(axis=0), 0, atol=0.02)
+    np.testing.assert_allclose(noise.std(axis=0), 0.5 / np.sqrt(12), rtol=0.05)
+    np.testing.assert_array_equal(around(latent, 5, seed=1), around(latent, 5, seed=1))

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from keras import ops
 from scipy import integrate, special, stats
 
-from zoo.losses import bernoulli_nll_nats, gaussian_kl_nats, gaussian_nll_nats, nats_to_bits_per_dim
+from zoo.losses import (
+    bernoulli_nll_nats,
+    discriminator_accuracies,
+    discriminator_loss,
+    gaussian_kl_nats,
+    gaussian_nll_nats,
+    generator_loss,
+    nats_to_bits_per_dim,
+)
 
 pytestmark = pytest.mark.backends
 
@@ -110,3 +118,64 @@ def test_half_precision_is_summed_in_full(dtype):
     found = array(bernoulli_nll_nats(ops.ones((1, 70_000), dtype), logits))
     assert found.dtype == np.float32
     assert found[0] == pytest.approx(70_000 * np.log(2), rel=1e-4)
+
+
+KINDS = ("minimax", "non-saturating", "least-squares", "hinge")
+REAL, FAKE = NORMAL(size=(40, 1)).astype("float32"), NORMAL(size=(40, 1)).astype("float32")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_two_losses_of_each_game_are_its_formulas(kind):
+    probability = special.expit
+    cross_entropy = -np.log(probability(REAL)).mean() - np.log(1 - probability(FAKE)).mean()
+    discriminator = {
+        "minimax": cross_entropy,
+        "non-saturating": cross_entropy,
+        "least-squares": ((REAL - 1) ** 2).mean() / 2 + (FAKE**2).mean() / 2,
+        "hinge": np.maximum(0, 1 - REAL).mean() + np.maximum(0, 1 + FAKE).mean(),
+    }
+    generator = {
+        "minimax": np.log(1 - probability(FAKE)).mean(),
+        "non-saturating": -np.log(probability(FAKE)).mean(),
+        "least-squares": ((FAKE - 1) ** 2).mean() / 2,
+        "hinge": -FAKE.mean(),
+    }
+    assert float(discriminator_loss(kind, REAL, FAKE)) == pytest.approx(
+        discriminator[kind], rel=1e-5
+    )
+    assert float(generator_loss(kind, FAKE)) == pytest.approx(generator[kind], rel=1e-5)
+
+
+def test_the_best_discriminators_loss_is_log_four_less_twice_the_jensen_shannon_divergence():
+    """On three outcomes; as many examples of each as its probability says."""
+    p, q = np.array([8, 1, 1]), np.array([2, 2, 6])
+    logits = np.log(p / q).astype("float32")  # of the best discriminator: p / (p + q)
+    loss = discriminator_loss("minimax", np.repeat(logits, p), np.repeat(logits, q))
+    mixture = (p + q) / 20
+    divergence = 0.5 * (stats.entropy(p / 10, mixture) + stats.entropy(q / 10, mixture))
+    assert float(loss) == pytest.approx(np.log(4) - 2 * divergence, rel=1e-5)
+
+
+def test_only_the_minimax_generator_stands_still_where_the_discriminator_is_sure():
+    sure = np.full((1, 1), -20.0, "float32")
+    step = np.float32(0.5)
+    change = {
+        kind: float(generator_loss(kind, sure + step)) - float(generator_loss(kind, sure))
+        for kind in KINDS
+    }
+    assert abs(change["minimax"]) < 1e-6
+    assert all(change[kind] < -0.4 for kind in KINDS if kind != "minimax")
+
+
+def test_accuracies_are_shares_on_the_right_side_of_the_boundary():
+    real, fake = np.array([[2.0], [0.2], [-1.0]]), np.array([[-2.0], [0.2], [0.7]])
+    assert np.allclose(discriminator_accuracies("hinge", real, fake), [2 / 3, 1 / 3])
+    assert np.allclose(discriminator_accuracies("least-squares", real, fake), [1 / 3, 2 / 3])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sure_discriminators_have_finite_losses(kind):
+    far = np.full((1, 1), 1e4, "float32")
+    for real, fake in ((far, -far), (-far, far)):
+        assert np.isfinite(float(discriminator_loss(kind, real, fake)))
+        assert np.isfinite(float(generator_loss(kind, fake)))

@@ -84,7 +84,9 @@ def test_all_the_labels_are_one_subset():
 
 
 def test_too_many_raw_values_are_thinned_out_and_it_is_said(monkeypatch, caplog):
-    monkeypatch.setattr("zoo.metrics.probe.MEMORY_BYTES", 100 * 4 * 4)  # 100 of 4 pixels each
+    monkeypatch.setattr(
+        "zoo.metrics.probe.MEMORY_BYTES", 100 * 4 * (4 + 1)
+    )  # 100 of 4 pixels, 1 code
     figures = measure_probe(SeesTheDifference(), xor_images("test"), settings())
     assert "uses 100 of 400 training examples" in caplog.text
     assert figures["probe_accuracy"].value == 1
@@ -115,6 +117,29 @@ def test_a_model_that_is_told_the_class_is_not_probed():
 
     with pytest.raises(MetricError, match="this model's encoder is given the class"):
         measure_probe(Told(), xor_images("test"), settings())
+
+
+def test_a_discriminator_is_probed_by_its_features_even_if_it_is_told_the_class():
+    class Discriminator:
+        config = None
+        conditions = ("class",)
+
+        def features(self, x):
+            return np.tile(SeesTheDifference().encode(x)[:, None], (1, 3, 1))  # (B, 3, 1)
+
+    figures = measure_probe(Discriminator(), xor_images("test"), settings())
+    assert figures["probe_accuracy"].value == 1
+    assert figures["pixels_accuracy"].value < 0.7
+
+
+def test_large_features_are_counted_in_the_memory_too(monkeypatch, caplog):
+    class Wide(SeesTheDifference):
+        def features(self, x):
+            return np.repeat(self.encode(x).reshape(len(x), -1), 96, axis=1)
+
+    monkeypatch.setattr("zoo.metrics.probe.MEMORY_BYTES", 100 * 4 * (4 + 96))
+    measure_probe(Wide(), xor_images("test"), settings())
+    assert "uses 100 of 400 training examples" in caplog.text
 
 
 def test_the_reconstruction_error_is_the_mean_square_over_pixels():

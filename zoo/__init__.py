@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from zoo.card import ModelCard
     from zoo.config import Preset
     from zoo.data import load as load_data
+    from zoo.doctor import TrainingDoctor
     from zoo.engine import Player, PlayerModel
     from zoo.errors import ZooError
 
@@ -17,6 +18,7 @@ _LAZY = {
     "Player": "zoo.engine:Player",
     "PlayerModel": "zoo.engine:PlayerModel",
     "Preset": "zoo.config:Preset",
+    "TrainingDoctor": "zoo.doctor:TrainingDoctor",
     "ZooError": "zoo.errors:ZooError",
     "load_data": "zoo.data:load",
 }
@@ -26,6 +28,7 @@ __all__ = [
     "Player",
     "PlayerModel",
     "Preset",
+    "TrainingDoctor",
     "ZooError",
     "__version__",
     "create",

@@ -1,16 +1,18 @@
-"""The latent space of any model that encodes: lines, dimensions and the plane through it.
+"""The latent space of any model that decodes: lines, dimensions, the plane through it, arithmetic.
 
-What is called a model here is a `zoo.protocols.Encodes`. A model that is conditioned on the class
-takes `labels`; to the others they are None.
+What is called a model here is a `zoo.protocols.Decodes`, with an encoder or without. A model that
+is conditioned on the class takes `labels`; to the others they are None.
 """
 
-from statistics import NormalDist
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from scipy.special import ndtri
 
 from zoo.errors import ConfigError
-from zoo.protocols import Encodes
+from zoo.priors import Prior
+from zoo.protocols import Decodes, Encodes
 
 # Shapes: P pairs or examples, S steps, Z latent size, D dimensions shown, N size of the plane,
 # ... one example in its public form.
@@ -53,34 +55,33 @@ def slerp(a: np.ndarray, b: np.ndarray, t: float | np.ndarray) -> np.ndarray:
 
 
 def interpolate(
-    model: Encodes,
-    x_a: np.ndarray,
-    x_b: np.ndarray,
+    model: Decodes,
+    latents_a: np.ndarray,
+    latents_b: np.ndarray,
     steps: int,
     method: Method = "slerp",
     *,
     labels_a: np.ndarray | None = None,
     labels_b: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return what lies between the examples `x_a` and `x_b` (P, ...), (P, S, ...).
+    """Return what lies between the latent vectors `latents_a` and `latents_b` (P, Z), (P, S, ...).
 
-    The first step is the reconstruction of `x_a`, the last that of `x_b`. Labels have nothing in
-    between them: the first half is decoded with those of `x_a`, the second with those of `x_b`.
+    Labels have nothing in between them: the first half is decoded with those of `latents_a`, the
+    second with those of `latents_b`.
     """
     if steps < 2:
         raise ConfigError(f"steps must be 2 or more. Received: {steps}.")
     line = {"slerp": slerp, "lerp": lerp}[method]
     t = np.linspace(0, 1, steps)  # (S,)
-    codes_a, codes_b = model.encode(x_a, labels_a), model.encode(x_b, labels_b)  # (P, Z)
-    latents = line(codes_a[:, None], codes_b[:, None], t)  # (P, S, Z)
+    latents = line(latents_a[:, None], latents_b[:, None], t)  # (P, S, Z)
     labels = None
     if labels_a is not None and labels_b is not None:
         labels = np.where(t < 0.5, labels_a[:, None], labels_b[:, None]).reshape(-1)
-    return _decode_grid(model, latents, labels)
+    return decode_grid(model, latents, labels)
 
 
 def traverse(
-    model: Encodes,
+    model: Decodes,
     code: np.ndarray,
     values: np.ndarray,
     label: int | None = None,
@@ -98,37 +99,60 @@ def traverse(
     dimensions = np.arange(size)
     latents[dimensions, :, dimensions] = values
     labels = None if label is None else np.full(size * steps, label, np.int32)
-    return _decode_grid(model, latents, labels)
+    return decode_grid(model, latents, labels)
 
 
 def manifold(
-    model: Encodes,
+    model: Decodes,
     size: int,
     *,
+    prior: Prior = "normal",
     mean: np.ndarray | float = 0.0,
     standard_deviation: np.ndarray | float = 1.0,
     label: int | None = None,
 ) -> np.ndarray:
     """Return the plane of a two-dimensional latent space as (N, N, ...), upwards and to the right.
 
-    The points are the quantiles of a Gaussian at equal distances, so that each picture stands for
-    an equal share of the prior (Kingma & Welling 2014, figure 4).
+    The points are the quantiles of the prior at equal distances, so that each picture stands for
+    an equal share of it (Kingma & Welling 2014, figure 4).
 
     Args:
         model: What decodes.
         size: Pictures along each side.
-        mean: Mean of the latents, a number or (2,).
-        standard_deviation: Standard deviation of the latents, a number or (2,).
+        prior: Distribution whose quantiles are taken: standard normal, or uniform on [-1, 1].
+        mean: What is added to the quantiles, a number or (2,).
+        standard_deviation: What they are multiplied by before that, a number or (2,).
         label: Label of what is decoded, where the model takes one.
     """
     if size < 1:
         raise ConfigError(f"size must be 1 or more. Received: {size}.")
-    normal = NormalDist()
-    quantiles = np.array([normal.inv_cdf((i + 0.5) / size) for i in range(size)], np.float32)
+    shares = (np.arange(size) + 0.5) / size
+    quantiles = 2 * shares - 1 if prior == "uniform" else ndtri(shares)  # (N,)
     grid = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1)  # (N, N, 2)
     latents = (mean + standard_deviation * grid).astype(np.float32)
     labels = None if label is None else np.full(size * size, label, np.int32)
-    return _decode_grid(model, latents, labels)
+    return decode_grid(model, latents, labels)
+
+
+def arithmetic(plus: Sequence[np.ndarray], minus: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the sum of the concepts `plus` less the concepts `minus`, (Z,).
+
+    A concept is the mean of the latent vectors of its exemplars, (K, Z): those of single examples
+    are too unsteady to add (Radford et al. 2016, https://arxiv.org/abs/1511.06434, section 6.3.2).
+    """
+    if not plus:
+        raise ConfigError("Arithmetic needs a concept to add. Received: none.")
+    total = sum(exemplars.mean(axis=0) for exemplars in plus)
+    return np.asarray(total - sum(exemplars.mean(axis=0) for exemplars in minus))
+
+
+def around(latent: np.ndarray, count: int, *, seed: int, reach: float = 0.25) -> np.ndarray:
+    """Return `count` neighbours (N, Z) of a latent vector (Z,), uniform noise of +-`reach` added.
+
+    The noise that Radford et al. 2016 show results of arithmetic with.
+    """
+    noise = np.random.default_rng(seed).uniform(-reach, reach, (count, len(latent)))
+    return (latent + noise).astype(latent.dtype)
 
 
 def reconstruct(model: Encodes, x: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
@@ -136,7 +160,7 @@ def reconstruct(model: Encodes, x: np.ndarray, labels: np.ndarray | None = None)
     return model.decode(model.encode(x, labels), labels)
 
 
-def _decode_grid(model: Encodes, latents: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+def decode_grid(model: Decodes, latents: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
     """Return the examples (R, S, ...) of latent vectors (R, S, Z)."""
     examples = model.decode(latents.reshape(-1, latents.shape[-1]), labels)
     return examples.reshape(*latents.shape[:2], *examples.shape[1:])

@@ -1,11 +1,13 @@
-"""Terms of losses that plugins share; each is in nats per example, summed over its dimensions."""
+"""Terms of losses that plugins share; likelihoods in nats per example, summed over dimensions."""
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 from keras import ops
 
 # Shapes: B batch, ... whatever belongs to one example.
+
+AdversarialLoss = Literal["minimax", "non-saturating", "least-squares", "hinge"]
 
 
 def bernoulli_nll_nats(targets: Any, logits: Any, batch_axes: int = 1) -> Any:
@@ -37,6 +39,55 @@ def gaussian_kl_nats(mean: Any, log_variance: Any) -> Any:
     """
     mean, log_variance = ops.cast(mean, "float32"), ops.cast(log_variance, "float32")
     return 0.5 * _sum(ops.square(mean) + ops.exp(log_variance) - 1.0 - log_variance)
+
+
+def discriminator_loss(kind: AdversarialLoss, real_logits: Any, fake_logits: Any) -> Any:
+    """Return what a discriminator minimises, averaged over the batches (B, ...) of logits.
+
+    - minimax, non-saturating: -log D(real) - log(1 - D(fake)), D the sigmoid of the logit; nats
+      (Goodfellow et al. 2014, Eq. 1).
+    - least-squares: ((D(real) - 1)^2 + D(fake)^2) / 2, D the logit itself (Mao et al. 2017, Eq. 9).
+    - hinge: max(0, 1 - D(real)) + max(0, 1 + D(fake)), D the logit itself (Lim & Ye 2017).
+    """
+    real, fake = ops.cast(real_logits, "float32"), ops.cast(fake_logits, "float32")
+    if kind == "least-squares":
+        return 0.5 * (ops.mean(ops.square(real - 1)) + ops.mean(ops.square(fake)))
+    if kind == "hinge":
+        return ops.mean(ops.relu(1 - real)) + ops.mean(ops.relu(1 + fake))
+    return ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(fake))
+
+
+def generator_loss(kind: AdversarialLoss, fake_logits: Any) -> Any:
+    """Return what a generator minimises, averaged over the batch (B, ...) of logits.
+
+    - minimax: log(1 - D(fake)); nats. Its gradient vanishes where the discriminator is sure.
+    - non-saturating: -log D(fake); nats (Goodfellow et al. 2014, section 3).
+    - least-squares: (D(fake) - 1)^2 / 2.
+    - hinge: -D(fake).
+    """
+    fake = ops.cast(fake_logits, "float32")
+    if kind == "minimax":
+        return -ops.mean(ops.softplus(fake))
+    if kind == "non-saturating":
+        return ops.mean(ops.softplus(-fake))
+    if kind == "least-squares":
+        return 0.5 * ops.mean(ops.square(fake - 1))
+    return -ops.mean(fake)
+
+
+def discriminator_accuracies(
+    kind: AdversarialLoss, real_logits: Any, fake_logits: Any
+) -> tuple[Any, Any]:
+    """Return the shares of real and of fake examples that the discriminator takes for such."""
+    boundary = 0.5 if kind == "least-squares" else 0.0
+    real = ops.mean(ops.cast(ops.greater(real_logits, boundary), "float32"))
+    fake = ops.mean(ops.cast(ops.less(fake_logits, boundary), "float32"))
+    return real, fake
+
+
+def adversarial_unit(kind: AdversarialLoss) -> str:
+    """Return the unit in which the two losses above are: nats, or a score without unit."""
+    return "nats" if kind in ("minimax", "non-saturating") else "score"
 
 
 def nats_to_bits_per_dim(nats: Any, dimensions: int) -> Any:

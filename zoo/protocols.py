@@ -29,15 +29,45 @@ class GenerativeModel(Protocol):
 
 
 @runtime_checkable
-class Encodes(Protocol):
+class Decodes(Protocol):
+    """A model that makes an example of every latent vector."""
+
+    def draw_latents(self, count: int, *, seed: int = 0, temperature: float = 1.0) -> np.ndarray:
+        """Return latent vectors (N, Z) as samples are made of; the seed decides them.
+
+        A model with a normal prior may take `truncation` too, the largest size of a number.
+        """
+        ...
+
+    def decode(self, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        """Return examples (B, ...) of latent vectors (B, Z)."""
+        ...
+
+
+@runtime_checkable
+class Encodes(Decodes, Protocol):
     """A model with a latent vector for every example, and an example for every latent vector."""
 
     def encode(self, x: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """Return latent vectors (B, Z) of examples (B, ...)."""
         ...
 
-    def decode(self, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """Return examples (B, ...) of latent vectors (B, Z)."""
+
+@runtime_checkable
+class Inverts(Decodes, Protocol):
+    """A model whose latent vector for an image can be looked for along gradients."""
+
+    def pixels(self, latents: Any, labels: Any) -> Any:
+        """Return what `decode` does, tensors in and tensors out, differentiable."""
+        ...
+
+
+@runtime_checkable
+class HasFeatures(Protocol):
+    """A model that sees features in examples, such as a discriminator's layers."""
+
+    def features(self, x: np.ndarray) -> np.ndarray:
+        """Return features (B, F) of examples (B, ...)."""
         ...
 
 

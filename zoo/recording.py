@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from types import FrameType
 from typing import Any
 
@@ -16,10 +17,12 @@ from tqdm import tqdm
 
 from zoo.checkpoints import latest_checkpoint, save_checkpoint
 from zoo.data import Batches
+from zoo.doctor import Finding, TrainingDoctor, line_of
 from zoo.engine.state import averaged, read_state, restore_state
 from zoo.errors import Interrupted, NonFiniteError
 from zoo.media import save_samples
 from zoo.media.report import write_card, write_report
+from zoo.metrics.examples import choose
 from zoo.planning import card_of, held_out
 from zoo.runs import Run
 
@@ -28,6 +31,7 @@ EPOCHS_SHOWN = 20  # by a picture and a line; all are in the log
 REPORT_SECONDS = 30.0
 CHECKPOINT_SHARE = 0.05  # of the time, at most; large models are saved less often
 HELD_OUT_BATCH = 500
+DOCTORS_EXAMPLES = 512
 
 
 class Recorder(keras.callbacks.Callback):
@@ -58,6 +62,7 @@ class Recorder(keras.callbacks.Callback):
         self.progress = progress
         self.checkpoint_seconds = checkpoint_seconds
         self.held_out = held_out(run)
+        self.doctor = TrainingDoctor(self._examples(), on_finding=self._found)
         self._player_of: dict[str, str] = {}
         self._stopping = False
         self._bar = tqdm(disable=True)
@@ -70,6 +75,7 @@ class Recorder(keras.callbacks.Callback):
         self.step = step
         self._restored = state if step % self.steps_per_epoch else None
         self.run.rewind_metrics(step)
+        self.doctor.go_on(step)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -96,6 +102,7 @@ class Recorder(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Learn the names of the terms."""
+        self.doctor.set_model(self.model)
         self._player_of = {
             term: player.name for player in self.model.players() for term in player.terms
         }
@@ -111,6 +118,7 @@ class Recorder(keras.callbacks.Callback):
         """Count the step; stop where a term is not finite; save where it is time or asked for."""
         self.step += 1
         self._check_finite(logs)
+        self.doctor.check_step(self.step, batch, logs)
         if not self._bar.disable:
             terms = {name: value for name, value in logs.items() if name != "loss"}
             self._bar.set_postfix_str(_terms_line(terms), refresh=False)
@@ -120,7 +128,7 @@ class Recorder(keras.callbacks.Callback):
             self._save_or_stop()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Measure on held-out data, log, draw samples, save."""
+        """Measure on held-out data, log, draw samples, let the doctor look, save."""
         measured = self._measure()
         terms = {name: float(logs[name]) for name in self._player_of}
         terms |= {f"val_{name}": float(measured[name]) for name in self._player_of}
@@ -132,11 +140,13 @@ class Recorder(keras.callbacks.Callback):
             line = f"epoch {epoch + 1}, step {self.step}: {_terms_line(terms)} ({seconds:.1f} s)"
             tqdm.write(line)  # above the bar, where there is one
             sys.stdout.flush()
+        self.doctor.check_epoch(logs)
         if shown:
             with averaged(self.model):
                 samples = self.model.sample(SAMPLES_SHOWN, seed=self.run.request.seed)
             picture = self.run.samples_path / f"epoch-{epoch + 1:04d}.png"
             save_samples(self.card.kind, samples, picture)
+            self.doctor.check_samples(samples)
         if time.monotonic() - self._reported_at >= REPORT_SECONDS:
             self.report()
         if self.step != self.last_step:
@@ -181,6 +191,19 @@ class Recorder(keras.callbacks.Callback):
         for variable, value in zip(means, kept, strict=True):
             variable.assign(value)
         return terms
+
+    def _examples(self) -> np.ndarray | None:
+        """Return held-out images that the doctor compares samples with; None of other data."""
+        if self.card.kind != "image":
+            return None
+        count = min(DOCTORS_EXAMPLES, len(self.held_out))
+        return np.asarray(self.held_out.read(choose(self.held_out, count, seed=0))[0])
+
+    def _found(self, finding: Finding) -> None:
+        self.run.log_finding(asdict(finding))
+        if self.progress:
+            tqdm.write(line_of(finding))
+            sys.stdout.flush()
 
     def _check_finite(self, logs: Any) -> None:
         for term, player in self._player_of.items():

@@ -6,12 +6,12 @@
 `run.json` is a `RunRequest`. `metrics.jsonl` holds one record per line: `step`, `epoch`, the
 `seconds` that it took since the record before, and every term measured, `val_` before those on
 held-out data. A value that is NaN or infinite, which JSON cannot write, is kept as `null`.
+`findings.jsonl`, where there is one, holds what the doctor found.
 """
 
 import fcntl
 import itertools
 import json
-import math
 import os
 import re
 import shutil
@@ -26,6 +26,7 @@ from typing import Any, get_args, get_origin
 
 from zoo.checkpoints import read_json, write_atomically
 from zoo.errors import RunError, did_you_mean
+from zoo.records import append_record, read_records, rewind_records
 
 FORMAT_VERSION = 1
 REQUEST_FILE = "run.json"
@@ -91,6 +92,7 @@ class Run:
         self.checkpoints_path = path / "checkpoints"
         self.samples_path = path / "samples"  # drawn while training: epoch-0003.png
         self.metrics_path = path / "metrics.jsonl"
+        self.findings_path = path / "findings.jsonl"  # of the doctor; none: no file
         self.evaluation_path = path / "evaluation.json"  # what `zoo evaluate` measured last
         self.model_path = path / "model.keras"
         self.report_path = path / "report.html"
@@ -193,18 +195,7 @@ class Run:
         Raises:
             RunError: If it cannot be written.
         """
-        line = _record_line(record)
-        try:
-            with self.metrics_path.open("a+b") as file:
-                if file.tell():
-                    file.seek(-1, os.SEEK_END)
-                    if file.read(1) != b"\n":  # a kill tore the last line
-                        self._write_metrics(self.metrics())
-            # Opened anew, because a torn file was replaced.
-            with self.metrics_path.open("ab") as file:
-                file.write(line)
-        except OSError as error:
-            raise RunError(f"'{self.metrics_path}': {error.strerror}.") from error
+        append_record(self.metrics_path, record)
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return the records so far; a last line that a kill tore is left out.
@@ -212,40 +203,32 @@ class Run:
         Raises:
             RunError: If another line is not a JSON object.
         """
-        try:
-            lines = self.metrics_path.read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise RunError(f"'{self.metrics_path}': {error.strerror}.") from error
-        records = []
-        for number, line in enumerate(lines, start=1):
-            if not line:
-                continue
-            try:
-                record = json.loads(line)
-                if not isinstance(record, dict):
-                    raise ValueError("it is not an object")
-            except (ValueError, RecursionError) as error:
-                if number == len(lines):
-                    break
-                raise RunError(
-                    f"Line {number} of '{self.metrics_path}' is not a JSON record: {error}."
-                ) from error
-            records.append(record)
-        return records
+        return read_records(self.metrics_path)
 
-    def rewind_metrics(self, step: int) -> None:
-        """Drop the records beyond `step`: training that resumes from there logs them again.
+    def log_finding(self, finding: Mapping[str, Any]) -> None:
+        """Append one finding of the doctor to `findings.jsonl`.
 
         Raises:
-            RunError: If `metrics.jsonl` is broken or cannot be written.
+            RunError: If it cannot be written.
         """
-        if self.metrics_path.exists():
-            self._write_metrics([r for r in self.metrics() if r.get("step", 0) <= step])
+        append_record(self.findings_path, finding)
 
-    def _write_metrics(self, records: list[dict[str, Any]]) -> None:
-        write_atomically(self.metrics_path, b"".join(map(_record_line, records)))
+    def findings(self) -> list[dict[str, Any]]:
+        """Return what the doctor found so far, as `metrics` does.
+
+        Raises:
+            RunError: If a line that is not the last is not a JSON object.
+        """
+        return read_records(self.findings_path)
+
+    def rewind_metrics(self, step: int) -> None:
+        """Drop metrics and findings beyond `step`: training that resumes there logs them again.
+
+        Raises:
+            RunError: If a file is broken or cannot be written.
+        """
+        rewind_records(self.metrics_path, step)
+        rewind_records(self.findings_path, step)
 
 
 def differences(asked: RunRequest, recorded: RunRequest) -> list[str]:
@@ -323,22 +306,6 @@ def _fits(value: Any, hint: Any) -> bool:
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return kind is Any or isinstance(value, kind)
-
-
-def _record_line(record: Mapping[str, Any]) -> bytes:
-    values = {name: _plain(value) for name, value in record.items()}
-    try:
-        return f"{json.dumps(values, allow_nan=False)}\n".encode()
-    except (ValueError, TypeError) as error:
-        raise RunError(
-            f"A record of metrics must hold plain numbers and texts: {error}."
-        ) from error
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "item"):  # a number of NumPy, or an array of one element
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _make_parents(path: Path, undo: ExitStack) -> None:

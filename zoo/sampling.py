@@ -21,20 +21,23 @@ def write_samples(
     seed: int = 0,
     class_name: str | None = None,
     temperature: float | None = None,
+    truncation: float | None = None,
     out: Path | None = None,
 ) -> Path:
     """Draw `count` samples from a run's model and return the file that they were written to.
 
     Raises:
-        ZooError: If the model takes no class or no temperature but one is given, or the class is
-            unknown.
+        ZooError: If the model takes no class, temperature or truncation but one is given, or the
+            class is unknown.
     """
     model = load_model(run)
     options: dict[str, Any] = {}
-    if temperature is not None:
-        if "temperature" not in inspect.signature(model.sample).parameters:
-            raise ZooError(f"'{run.request.model}' has no temperature. Leave out --temperature.")
-        options["temperature"] = temperature
+    for name, value in (("temperature", temperature), ("truncation", truncation)):
+        if value is None:
+            continue
+        if name not in inspect.signature(model.sample).parameters:
+            raise ZooError(f"'{run.request.model}' has no {name}. Leave out --{name}.")
+        options[name] = value
     if class_name is not None:
         options["labels"] = np.full(count, _label(run, model, class_name), "int32")
     samples = model.sample(count, seed=seed, **options)

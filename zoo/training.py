@@ -72,6 +72,7 @@ class Trainer:
         request = self.run.request
         model = build_model(request)
         model.compile()
+        model.check_batch(request.batch_size)
         dataset = load_dataset(self.run, "train")
         if dataset.skipped:
             some = "; ".join(dataset.skipped[:3])

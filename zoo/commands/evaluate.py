@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from zoo.commands.options import json_option
-from zoo.metrics import METRICS, Settings
+from zoo.metrics import FEATURES, METRICS, Settings
 from zoo.registry import printable
 
 
@@ -28,6 +28,19 @@ from zoo.registry import printable
 )
 @click.option("--count", type=click.IntRange(1), help="Examples to draw.  [default: all]")
 @click.option(
+    "--samples",
+    type=click.IntRange(1),
+    help="Examples to generate, where samples are measured.  [default: as many as real ones, at "
+    "most 10,000]",
+)
+@click.option(
+    "--features",
+    type=click.Choice(list(FEATURES)),
+    default="classifier",
+    show_default=True,
+    help="What samples are seen by, where they are measured.",
+)
+@click.option(
     "--importance-samples",
     type=click.IntRange(1, 1_000_000),
     default=100,
@@ -43,6 +56,8 @@ def evaluate(
     data: str | None,
     split: str | None,
     count: int | None,
+    samples: int | None,
+    features: str,
     importance_samples: int,
     seed: int,
     as_json: bool,
@@ -58,7 +73,12 @@ def evaluate(
 
     names = [] if metrics is None else [name.strip() for name in metrics.split(",")]
     settings = Settings(
-        count=count, importance_samples=importance_samples, seed=seed, progress=True
+        count=count,
+        samples=samples,
+        features=features,
+        importance_samples=importance_samples,
+        seed=seed,
+        progress=True,
     )
     document = measure(opened, names, data=data, split=split, settings=settings)
     if as_json:

@@ -1,57 +1,55 @@
-"""`zoo latent interpolate|traverse|reconstruct|manifold`."""
+"""`zoo latent sheet|interpolate|traverse|reconstruct|manifold|arithmetic|invert|attribute`."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 import click
 
+from zoo.commands.latent_options import (
+    Numbers,
+    arrays,
+    count_option,
+    data_option,
+    open_subject,
+    out_option,
+    run_argument,
+    seed_option,
+    source,
+    split_option,
+)
 from zoo.registry import printable
-
-if TYPE_CHECKING:
-    from zoo.media.latent_pictures import Subject
-
-run_argument = click.argument("run", type=click.Path(path_type=Path))
-split_option = click.option(
-    "--split",
-    type=click.Choice(["train", "validation", "test"]),
-    help="Where the examples come from.  [default: test, or validation, or train]",
-)
-seed_option = click.option(
-    "--seed",
-    type=click.IntRange(0, 2**31 - 1),
-    default=0,
-    show_default=True,
-    help="Decides which examples are drawn.",
-)
-
-
-def out_option(name: str) -> Callable[[Any], Any]:
-    """Return the option that names the picture."""
-    return click.option(
-        "--out",
-        type=click.Path(path_type=Path),
-        help=f"File to write.  [default: latent-{name}.png in the run's folder]",
-    )
 
 
 @click.group()
 def latent() -> None:
-    """Explore the latent space of a trained model."""
+    """Explore the latent space of a trained model.
+
+    Numbers mean the examples of a split of the data where the model has an encoder. Where it has
+    none they mean the samples of --seed. `zoo latent sheet` shows them.
+    """
+
+
+@latent.command("sheet")
+@run_argument
+@count_option("Pictures.", 100, 1000)
+@split_option
+@seed_option
+@out_option("sheet")
+def sheet(*, run: Path, count: int, split: str | None, seed: int, out: Path | None) -> None:
+    """Draw examples or samples of a RUN with their numbers, to choose from."""
+    subject = open_subject(run, split=split, seed=seed)
+    from zoo.media.latent_pictures import draw_sheet
+
+    path = draw_sheet(subject, count, out=out)
+    click.echo(f"Numbers: {count} {source(subject)}")
+    click.echo(f"Picture: {path}")
 
 
 @latent.command("interpolate")
 @run_argument
-@click.option("--from", "first", type=click.IntRange(0), help="Index of the example to begin at.")
-@click.option("--to", "last", type=click.IntRange(0), help="Index of the example to end at.")
-@click.option(
-    "-n",
-    "--count",
-    type=click.IntRange(1, 1000),
-    default=8,
-    show_default=True,
-    help="Pairs to draw at random, where none is given.",
-)
+@click.option("--from", "first", type=click.IntRange(0), help="Number to begin at.")
+@click.option("--to", "last", type=click.IntRange(0), help="Number to end at.")
+@count_option("Pairs to draw at random, where none is given.", 8, 1000)
 @click.option("--steps", type=click.IntRange(2, 100), default=10, show_default=True)
 @click.option(
     "--method",
@@ -75,21 +73,21 @@ def interpolate(
     seed: int,
     out: Path | None,
 ) -> None:
-    """Draw what lies between pairs of examples of a RUN's data.
+    """Draw what lies between pairs of examples of a RUN's data, or of its samples.
 
-    Each row begins and ends with the examples themselves.
+    Where the model has an encoder, each row begins and ends with the examples themselves.
     """
     if (first is None) != (last is None):
         raise click.UsageError("Give both --from and --to, or neither.")
-    subject = _open(run, split=split)
+    subject = open_subject(run, split=split, seed=seed)
     import numpy as np
 
     from zoo.media.latent_pictures import draw_interpolation, draw_pairs
 
     given = first is not None
-    pairs = np.array([[first, last]]) if given else draw_pairs(subject, count, seed)
+    pairs = np.array([[first, last]]) if given else draw_pairs(subject, count)
     path = draw_interpolation(subject, pairs, steps=steps, method=method, out=out)
-    click.echo(f"From and to: {', '.join(f'{a}-{b}' for a, b in pairs)} {_source(subject)}")
+    click.echo(f"From and to: {', '.join(f'{a}-{b}' for a, b in pairs)} {source(subject)}")
     click.echo(f"Picture: {path}")
 
 
@@ -100,7 +98,7 @@ def interpolate(
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Index of the example whose code is varied.",
+    help="Number of the example or sample whose latent vector is varied.",
 )
 @click.option("--steps", type=click.IntRange(2, 100), default=9, show_default=True)
 @click.option(
@@ -108,7 +106,7 @@ def interpolate(
     type=click.FloatRange(0, min_open=True),
     default=3.0,
     show_default=True,
-    help="How far to either side, in standard deviations of the codes.",
+    help="How far to either side, in standard deviations of the latent vectors.",
 )
 @click.option(
     "--dimensions",
@@ -118,6 +116,7 @@ def interpolate(
     help="Rows at the most; those that change the picture most come first.",
 )
 @split_option
+@seed_option
 @out_option("traverse")
 def traverse(
     *,
@@ -127,10 +126,11 @@ def traverse(
     span: float,
     dimensions: int,
     split: str | None,
+    seed: int,
     out: Path | None,
 ) -> None:
-    """Draw what each latent dimension of a RUN's model does to an example."""
-    subject = _open(run, split=split)
+    """Draw what each latent dimension of a RUN's model does to an example or sample."""
+    subject = open_subject(run, split=split, seed=seed)
     from zoo.media.latent_pictures import draw_traversal
 
     path, order = draw_traversal(
@@ -144,15 +144,8 @@ def traverse(
 
 @latent.command("reconstruct")
 @run_argument
-@click.option(
-    "-n",
-    "--count",
-    type=click.IntRange(1, 10_000),
-    default=16,
-    show_default=True,
-    help="Examples at the most.",
-)
-@click.option("--data", help="Name of a data set, or a folder of images.  [default: the run's own]")
+@count_option("Examples at the most.", 16, 10_000)
+@data_option
 @split_option
 @seed_option
 @out_option("reconstruct")
@@ -166,11 +159,11 @@ def reconstruct(
     out: Path | None,
 ) -> None:
     """Draw examples, and under each what the model of a RUN makes of its code."""
-    subject = _open(run, data=data, split=split)
+    subject = open_subject(run, data=data, split=split, seed=seed)
     from zoo.media.latent_pictures import draw_reconstruction
 
-    path, shown = draw_reconstruction(subject, count, seed=seed, out=out)
-    click.echo(f"Examples: {shown} {_source(subject)}")
+    path, shown = draw_reconstruction(subject, count, out=out)
+    click.echo(f"Examples: {shown} {source(subject)}")
     click.echo(f"Picture: {path}")
 
 
@@ -187,20 +180,180 @@ def reconstruct(
 @out_option("manifold")
 def manifold(*, run: Path, size: int, class_name: str | None, out: Path | None) -> None:
     """Draw the plane that a two-dimensional latent space of a RUN's model is."""
-    subject = _open(run)
+    subject = open_subject(run)
     from zoo.media.latent_pictures import draw_manifold
 
     click.echo(f"Picture: {draw_manifold(subject, size, class_name=class_name, out=out)}")
 
 
-def _open(run: Path, **source: str | None) -> "Subject":
+@latent.command("arithmetic")
+@run_argument
+@click.option("--plus", type=Numbers(), multiple=True, help="A concept to add, such as 3,14,15.")
+@click.option("--minus", type=Numbers(), multiple=True, help="A concept to take away.")
+@split_option
+@seed_option
+@out_option("arithmetic")
+def arithmetic(
+    *,
+    run: Path,
+    plus: tuple[tuple[int, ...], ...],
+    minus: tuple[tuple[int, ...], ...],
+    split: str | None,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Add and subtract concepts, each the mean of several examples or samples of a RUN.
+
+    --plus and --minus may be given several times. A class-conditional model decodes the result
+    with the class of the first number.
+    """
+    if not plus or len(plus) + len(minus) < 2:
+        raise click.UsageError("Give two concepts or more, one of them with --plus.")
+    subject = open_subject(run, split=split, seed=seed)
+    from zoo.media.latent_pictures import draw_arithmetic
+
+    path = draw_arithmetic(subject, arrays(plus), arrays(minus), out=out)
+    terms = [
+        f"{sign} ({', '.join(map(str, numbers))})"
+        for sign, numbers in [
+            *(("+", numbers) for numbers in plus),
+            *(("-", numbers) for numbers in minus),
+        ]
+    ]
+    click.echo(f"Sum: {' '.join(terms)} {source(subject)}")
+    click.echo(f"Picture: {path}")
+
+
+@latent.command("invert")
+@run_argument
+@click.argument("images", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--index", type=Numbers(), help="Examples of the data in place of files, as in 3,14.")
+@click.option("--class", "class_name", help="What the files show, for class-conditional models.")
+@click.option("--steps", type=click.IntRange(1, 100_000), default=300, show_default=True)
+@click.option(
+    "--restarts",
+    type=click.IntRange(1, 1000),
+    default=8,
+    show_default=True,
+    help="Starts for each image, of which the best end is kept.",
+)
+@click.option(
+    "--save-latents", type=click.Path(path_type=Path), help="Keep the latent vectors as .npy."
+)
+@data_option
+@split_option
+@seed_option
+@out_option("invert")
+def invert(
+    *,
+    run: Path,
+    images: tuple[Path, ...],
+    index: tuple[int, ...] | None,
+    class_name: str | None,
+    steps: int,
+    restarts: int,
+    save_latents: Path | None,
+    data: str | None,
+    split: str | None,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Find the latent vectors whose pictures come nearest to IMAGES, by gradient descent.
+
+    Images are files, cropped around the centre and resized, or with --index examples of the data,
+    whether the model has an encoder or not.
+    """
+    if bool(images) == (index is not None):
+        raise click.UsageError("Give files, or examples of the data with --index.")
+    if index is None and (data is not None or split is not None):
+        raise click.UsageError("--data and --split say what --index means. Give --index.")
+    if index is not None and class_name is not None:
+        raise click.UsageError("--class is for files; the examples of --index have their own.")
     from zoo.planning import open_run
 
     opened = open_run(run)  # before what imports Keras, for it chooses the backend
-    from zoo.media.latent_pictures import open_subject
+    import numpy as np
 
-    return open_subject(opened, **source)
+    from zoo.media.latent_inversion import draw_inversion, open_inversion, read_files, read_numbers
+
+    model = open_inversion(opened)
+    if index is None:
+        targets = read_files(opened, model, images, class_name)
+    else:
+        targets = read_numbers(opened, model, np.array(index), data=data, split=split)
+    path, found = draw_inversion(
+        opened,
+        model,
+        targets,
+        steps=steps,
+        restarts=restarts,
+        seed=seed,
+        latents_path=save_latents,
+        out=out,
+    )
+    for name, error in zip(targets.names, found.squared_errors, strict=True):
+        click.echo(f"Squared error: {error:.4g} {name}")
+    if save_latents is not None:
+        click.echo(f"Latents: {save_latents}")
+    click.echo(f"Picture: {path}")
 
 
-def _source(subject: "Subject") -> str:
-    return f"of the {subject.dataset.split} split of {printable(subject.dataset.name)}"
+@latent.command("attribute")
+@run_argument
+@click.option("--class", "class_name", required=True, help="Class to which the direction leads.")
+@click.option("--against", help="Class from which it leads.  [default: all others]")
+@click.option("--index", type=Numbers(), help="Numbers of the rows.  [default: drawn by --seed]")
+@count_option("Rows, where no numbers are given.", 8, 100)
+@click.option(
+    "--strength",
+    type=click.FloatRange(0, min_open=True),
+    default=3.0,
+    show_default=True,
+    help="How far to either side, in standard deviations of the latent vectors.",
+)
+@click.option("--steps", type=click.IntRange(2, 100), default=7, show_default=True)
+@data_option
+@split_option
+@seed_option
+@out_option("attribute")
+def attribute(
+    *,
+    run: Path,
+    class_name: str,
+    against: str | None,
+    index: tuple[int, ...] | None,
+    count: int,
+    strength: float,
+    steps: int,
+    data: str | None,
+    split: str | None,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Draw images of a RUN with more and less of an attribute, which is a class of labelled data.
+
+    A model with an encoder learns the direction from the examples of --split. Of one without, the
+    samples are labelled by a classifier that is trained on the data.
+    """
+    subject = open_subject(run, data=data, split=split, seed=seed)
+    import numpy as np
+
+    from zoo.media.latent_attribute import draw_attribute
+
+    path, direction, numbers = draw_attribute(
+        subject,
+        class_name,
+        against,
+        data=data,
+        numbers=None if index is None else np.array(index),
+        count=count,
+        strength=strength,
+        steps=steps,
+        out=out,
+    )
+    click.echo(
+        f"Direction: {printable(class_name)} against {printable(against or 'all others')}; "
+        f"{direction.accuracy:.1%} of held-out latent vectors are on the right side (chance: 50 %)"
+    )
+    click.echo(f"Rows: {', '.join(map(str, numbers))} {source(subject)}")
+    click.echo(f"Picture: {path}")

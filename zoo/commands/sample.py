@@ -14,6 +14,11 @@ import click
     "--temperature", type=click.FloatRange(0), help="Spread of the latents; 1 is the prior's own."
 )
 @click.option(
+    "--truncation",
+    type=click.FloatRange(0, min_open=True),
+    help="Largest size of a number of a latent; for models with a normal prior.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="File to write.  [default: samples.png in the run's folder]",
@@ -25,6 +30,7 @@ def sample(
     seed: int,
     class_name: str | None,
     temperature: float | None,
+    truncation: float | None,
     out: Path | None,
 ) -> None:
     """Draw samples from a trained RUN and write them as a picture."""
@@ -34,6 +40,12 @@ def sample(
     from zoo.sampling import write_samples
 
     written = write_samples(
-        opened, count, seed=seed, class_name=class_name, temperature=temperature, out=out
+        opened,
+        count,
+        seed=seed,
+        class_name=class_name,
+        temperature=temperature,
+        truncation=truncation,
+        out=out,
     )
     click.echo(f"Samples: {written}")

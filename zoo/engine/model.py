@@ -70,6 +70,8 @@ class PlayerModel(StepMixin, keras.Model):
     config: Any
     # XLA on TensorFlow's CPU, by measurement; on JAX everything is compiled, on torch nothing.
     jit_compile_on_tensorflow: ClassVar[bool | str] = "auto"
+    # Examples in the smallest batch (each slice of it) on which it can be trained.
+    smallest_batch: int = 1
 
     def __init__(self, config: Any, **kwargs: Any):
         super().__init__(**kwargs)
@@ -166,6 +168,7 @@ class PlayerModel(StepMixin, keras.Model):
     def play_turn(self, data: Any) -> dict[str, Any]:
         """Let every player move once in its turn; called by Keras through `train_step`."""
         batches = _cut(data, max((p.steps for p in self._players if p.fresh_data), default=1))
+        self.check_batch(_count(batches[0][0]))
         for player, means in zip(self._players, self._means, strict=True):
             if player.moves_at is None:
                 self._move(player, means, batches)
@@ -177,6 +180,15 @@ class PlayerModel(StepMixin, keras.Model):
                 )
         self.optimizer.iterations.assign_add(1)
         return self.get_metrics_result()
+
+    def check_batch(self, count: Any) -> None:
+        """Raise ConfigError where `count` examples are too few to train on; a tensor passes."""
+        if isinstance(count, int) and count < self.smallest_batch:
+            raise ConfigError(
+                f"A batch of {type(self).__name__} must hold at least {self.smallest_batch} "
+                f"examples, because batch normalisation needs a variance. Received: {count}. "
+                "Raise the batch size."
+            )
 
     def assess(self, data: Any) -> dict[str, Any]:
         """Compute every player's terms; called by Keras through `test_step`."""

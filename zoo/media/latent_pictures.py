@@ -1,84 +1,38 @@
 """Pictures of a trained run's latent space."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from zoo.data.dataset import Dataset
-from zoo.errors import DataError, ZooError, did_you_mean
-from zoo.latent import Method, interpolate, manifold, reconstruct, traverse
-from zoo.media.grid import SEPARATOR_GREY, MediaError, save_grid
-from zoo.metrics.evaluation import load_examples
-from zoo.metrics.examples import choose, known_labels, takes_class
-from zoo.planning import card_of, load_dataset
-from zoo.protocols import Encodes, HasLikelihood
-from zoo.runs import Run
-from zoo.training import load_model
+from zoo.errors import DataError, ZooError
+from zoo.latent import Method, arithmetic, around, interpolate, manifold, traverse
+from zoo.media.grid import SEPARATOR_GREY, grid_image, save_grid
+from zoo.media.latent_captions import beside, captioned_grid, save_picture, stack, titled
+from zoo.media.latent_subject import Subject, find_label, picture_path
+from zoo.metrics.examples import choose
+from zoo.priors import Prior
+from zoo.protocols import HasLikelihood
 
 # Shapes: P pairs or examples, S steps, Z latent size, D dimensions shown, N size of the plane,
-# H height, W width, C channels.
+# K exemplars of a concept, H height, W width, C channels.
 
 MAX_COLUMNS = 16
-CODES = 1000  # examples whose codes say where codes lie
+SHEET_COLUMNS = 10  # so that a number says its row
+NEIGHBOURS = 9  # of the result of arithmetic, itself among them
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What is explored.
-
-    Args:
-        run: The run.
-        model: Its model, which encodes.
-        dataset: Examples to encode.
-    """
-
-    run: Run
-    model: Any
-    dataset: Dataset
-
-    def examples(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return the images (P, H, W, C) at `indices`, and labels (P,) if the model takes them.
-
-        Raises:
-            DataError: If there is no such index.
-        """
-        count = len(self.dataset)
-        wrong = indices[(indices < 0) | (indices >= count)]
-        if len(wrong):
-            raise DataError(
-                f"The split '{self.dataset.split}' of '{self.dataset.name}' has the examples 0 to "
-                f"{count - 1}. Received: {wrong[0]}."
-            )
-        x, labels = self.dataset.read(indices)
-        return np.asarray(x), known_labels(self.model, labels)
-
-    def code_statistics(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and standard deviation (Z,) of the codes of examples."""
-        indices = choose(self.dataset, min(CODES, len(self.dataset)), 0)
-        codes = self.model.encode(*self.examples(indices))  # (P, Z)
-        return codes.mean(axis=0), codes.std(axis=0)
-
-
-def open_subject(run: Run, *, data: str | None = None, split: str | None = None) -> Subject:
-    """Return a run's model and examples of its data, or of other data.
+def draw_sheet(subject: Subject, count: int, *, out: Path | None = None) -> Path:
+    """Draw examples or samples with the number of each below it.
 
     Raises:
-        ZooError: If the model has no latent vectors, or does not model images.
+        ZooError: If there are fewer than `count`, or the picture cannot be written.
     """
-    card = card_of(run.request)
-    if card.kind != "image":
-        raise MediaError(
-            f"Latent spaces are shown as pictures of images. '{card.name}' models {card.kind} data."
-        )
-    model = load_model(run)
-    if not isinstance(model, Encodes):
-        raise ZooError(
-            f"'{card.name}' has no latent space to explore: it can neither encode nor decode. "
-            "Expected: the run of a model with the protocol 'Encodes', such as an autoencoder."
-        )
-    return Subject(run, model, load_examples(run, model, data, split))
+    path = picture_path(subject.run, "sheet", out)
+    numbers = subject.draw(count)
+    images = subject.points(numbers).images
+    save_picture(captioned_grid(images, list(map(str, numbers)), columns=SHEET_COLUMNS), path)
+    return path
 
 
 def draw_interpolation(
@@ -89,86 +43,126 @@ def draw_interpolation(
     method: Method,
     out: Path | None = None,
 ) -> Path:
-    """Draw a row per pair of indices (P, 2): one image, what lies between their codes, the other.
+    """Draw a row per pair of numbers (P, 2): what lies between their latent vectors.
+
+    With an encoder, each row begins and ends with the examples themselves.
 
     Raises:
-        ZooError: If there is no such example, or the picture cannot be written.
+        ZooError: If there is no such number, or the picture cannot be written.
     """
-    x_a, labels_a = subject.examples(pairs[:, 0])
-    x_b, labels_b = subject.examples(pairs[:, 1])
-    between = interpolate(
-        subject.model, x_a, x_b, steps, method, labels_a=labels_a, labels_b=labels_b
+    a, b = (subject.points(numbers) for numbers in pairs.T)
+    rows = interpolate(
+        subject.model, a.latents, b.latents, steps, method, labels_a=a.labels, labels_b=b.labels
     )  # (P, S, H, W, C)
-    rows = np.concatenate([x_a[:, None], between, x_b[:, None]], axis=1)
+    if subject.dataset is not None:
+        rows = np.concatenate([a.images[:, None], rows, b.images[:, None]], axis=1)
     return _save(subject, rows, "interpolate", out)
 
 
-def draw_pairs(subject: Subject, count: int, seed: int) -> np.ndarray:
-    """Return the indices (P, 2) of pairs of examples drawn at random.
+def draw_pairs(subject: Subject, count: int) -> np.ndarray:
+    """Return the numbers (P, 2) of different pairs chosen by the seed.
 
     Raises:
         DataError: If there are too few examples.
     """
-    available = len(subject.dataset)
+    available = len(subject)
     if available < 2 * count:
         raise DataError(
-            f"The split '{subject.dataset.split}' of '{subject.dataset.name}' has {available} "
-            f"examples, which make {available // 2} pairs. Received: a count of {count}."
+            f"There are {available} numbers {subject}, which make {available // 2} pairs. "
+            f"Received: a count of {count}."
         )
-    chosen = np.random.default_rng(seed).choice(available, (count, 2), replace=False)
+    chosen = np.random.default_rng(subject.seed).choice(available, (count, 2), replace=False)
     return np.asarray(chosen)
+
+
+def draw_arithmetic(
+    subject: Subject,
+    plus: Sequence[np.ndarray],
+    minus: Sequence[np.ndarray],
+    *,
+    out: Path | None = None,
+) -> Path:
+    """Draw what the sum of the concepts `plus`, less the concepts `minus`, is decoded to.
+
+    A concept is the mean of the latent vectors with the numbers (K,). Each has a row that ends
+    with what its mean is decoded to. The result stands in the middle of its neighbours. A model
+    that takes the class is given that of a concept's first exemplar, and for the result that of
+    the first concept's.
+
+    Raises:
+        ZooError: If there is no such number, or the picture cannot be written.
+    """
+    path = picture_path(subject.run, "arithmetic", out)
+    concepts = [subject.points(numbers) for numbers in (*plus, *minus)]
+    longest = max(len(concept.latents) for concept in concepts)
+    rows = []
+    for index, (numbers, concept) in enumerate(zip((*plus, *minus), concepts, strict=True)):
+        sign = "plus" if index < len(plus) else "minus"
+        label = None if concept.labels is None else concept.labels[:1]
+        mean = subject.model.decode(concept.latents.mean(axis=0, keepdims=True), label)
+        empty = np.ones((longest - len(numbers), *mean.shape[1:]), np.float32)
+        captions = [*map(str, numbers), *[""] * len(empty), "mean"]
+        images = np.concatenate([concept.images, empty, mean])
+        rows.append(titled(sign, captioned_grid(images, captions, columns=longest + 1)))
+    latents = [concept.latents for concept in concepts]
+    result = arithmetic(latents[: len(plus)], latents[len(plus) :])  # (Z,)
+    nearby = around(result, NEIGHBOURS, seed=subject.seed)
+    nearby[NEIGHBOURS // 2] = result
+    first = concepts[0].labels
+    labels = None if first is None else np.repeat(first[:1], NEIGHBOURS)
+    grid = grid_image(subject.model.decode(nearby, labels), columns=3)
+    save_picture(beside([stack(rows), titled("result; around it with noise", grid)]), path)
+    return path
 
 
 def draw_traversal(
     subject: Subject,
-    index: int,
+    number: int,
     *,
     steps: int,
     span: float,
     dimensions: int,
     out: Path | None = None,
 ) -> tuple[Path, list[int]]:
-    """Draw a row per latent dimension, which varies while the others keep an example's code.
+    """Draw a row per latent dimension, which varies while the others stay.
 
-    The middle of a row is the mean of that dimension over the codes of examples, its ends lie
-    `span` standard deviations from it. First come the dimensions along which pixels vary most: a
+    The middle of a row is the mean of that dimension over latent vectors, its ends lie `span`
+    standard deviations from it. First come the dimensions along which pixels vary most: a
     dimension that the decoder ignores does not show, however much it varies.
 
     Returns:
         The file, and the dimensions in the order of the rows.
     """
-    x, labels = subject.examples(np.array([index]))
-    [code] = subject.model.encode(x, labels)  # (Z,)
-    mean, spread = subject.code_statistics()  # (Z,) each
+    [latent], labels = subject.latents(np.array([number]))  # (Z,)
+    mean, spread = subject.latent_statistics()  # (Z,) each
     values = mean[:, None] + spread[:, None] * np.linspace(-span, span, steps)  # (Z, S)
     label = None if labels is None else int(labels[0])
-    rows = traverse(subject.model, code, values, label)  # (Z, S, H, W, C)
+    rows = traverse(subject.model, latent, values, label)  # (Z, S, H, W, C)
     effect = rows.var(axis=1).reshape(len(rows), -1).mean(axis=1)  # (Z,)
     order = np.argsort(-effect, kind="stable")[:dimensions]
     return _save(subject, rows[order], "traverse", out), order.tolist()
 
 
 def draw_reconstruction(
-    subject: Subject, count: int, *, seed: int, out: Path | None = None
+    subject: Subject, count: int, *, out: Path | None = None
 ) -> tuple[Path, int]:
     """Draw examples in rows, and under each what is decoded from its code.
 
     Returns:
         The file, and how many examples it shows: all where there are fewer than `count`.
+
+    Raises:
+        ZooError: If the model has no encoder, or the picture cannot be written.
     """
-    indices = choose(subject.dataset, min(count, len(subject.dataset)), seed)
-    x, labels = subject.examples(indices)  # (P, H, W, C)
-    rebuilt = reconstruct(subject.model, x, labels)
-    columns = min(MAX_COLUMNS, len(x))
-    empty = -len(x) % columns  # places without an image in the last row
-    pad = [(0, empty), (0, 0), (0, 0), (0, 0)]
-    blank = SEPARATOR_GREY / 255
-    tiles = [
-        np.pad(images, pad, constant_values=blank).reshape(-1, 1, columns, *images.shape[1:])
-        for images in (x, rebuilt)
-    ]  # (rows, 1, columns, H, W, C) each
-    rows = np.concatenate(tiles, axis=1).reshape(-1, columns, *x.shape[1:])
-    return _save(subject, rows, "reconstruct", out), len(x)
+    if subject.dataset is None:
+        raise ZooError(
+            f"'{subject.run.request.model}' has no encoder to reconstruct with. `zoo latent "
+            "invert` looks for the latent vectors of images."
+        )
+    points = subject.points(choose(subject.dataset, min(count, len(subject)), subject.seed))
+    rebuilt = subject.model.decode(points.latents, points.labels)
+    rows = under_one_another(points.images, rebuilt)
+    return _save(subject, rows, "reconstruct", out), len(rebuilt)
 
 
 def draw_manifold(
@@ -176,48 +170,42 @@ def draw_manifold(
 ) -> Path:
     """Draw what lies in the plane of a two-dimensional latent space, N by N pictures.
 
-    A model with a likelihood has a standard normal prior over the plane; for one without, the
-    plane is where codes lie.
+    The plane is the model's `prior`, if it has that attribute, or standard normal if it has a
+    likelihood; for the others it is where codes lie.
 
     Raises:
         ZooError: If the latent space has another size, or a class is missing or unknown.
     """
     model = subject.model
-    mean, spread = subject.code_statistics()  # (Z,) each
+    mean, spread = subject.latent_statistics()  # (Z,) each
     if len(mean) != 2:
         raise ZooError(
             f"The manifold is drawn for 2 latent dimensions. '{subject.run.path}' has {len(mean)}. "
             "Train with --set latent_size=2, or see `zoo latent traverse`."
         )
-    if isinstance(model, HasLikelihood):
+    prior: Prior = getattr(model, "prior", "normal")
+    if isinstance(model, HasLikelihood) or hasattr(model, "prior"):
         mean, spread = np.zeros(2), np.ones(2)
-    label = _label(subject, class_name)
-    rows = manifold(model, size, mean=mean, standard_deviation=spread, label=label)
+    label = find_label(subject.run, model, class_name)
+    rows = manifold(model, size, prior=prior, mean=mean, standard_deviation=spread, label=label)
     return _save(subject, rows, "manifold", out)
 
 
-def _label(subject: Subject, class_name: str | None) -> int | None:
-    """Return the label of a class, which a model takes or does not."""
-    name = subject.run.request.model
-    if not takes_class(subject.model):
-        if class_name is not None:
-            raise ZooError(f"'{name}' as trained takes no class. Leave out --class.")
-        return None
-    classes = load_dataset(subject.run, "train").spec.class_names  # type: ignore[union-attr]
-    if class_name not in classes:
-        received = "none" if class_name is None else f"'{class_name}'"
-        close = did_you_mean(class_name or "", classes)
-        raise ZooError(
-            f"'{name}' as trained needs a --class. Received: {received}.{close} "
-            f"Classes: {', '.join(classes)}."
-        )
-    return list(classes).index(class_name)
+def under_one_another(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Return two series of images (P, H, W, C) in rows, (R, K, H, W, C), each above its other."""
+    columns = min(MAX_COLUMNS, len(above))
+    empty = -len(above) % columns  # places without an image in the last row
+    pad = [(0, empty), (0, 0), (0, 0), (0, 0)]
+    blank = SEPARATOR_GREY / 255
+    tiles = [
+        np.pad(images, pad, constant_values=blank).reshape(-1, 1, columns, *images.shape[1:])
+        for images in (above, below)
+    ]  # (rows, 1, columns, H, W, C) each
+    return np.concatenate(tiles, axis=1).reshape(-1, columns, *above.shape[1:])
 
 
 def _save(subject: Subject, rows: np.ndarray, name: str, out: Path | None) -> Path:
     """Write rows of images (R, K, H, W, C) as a picture and return its file."""
-    path = out or subject.run.path / f"latent-{name}.png"
-    if path.suffix.lower() != ".png":
-        raise MediaError(f"The picture is written as '.png'. Received: '{path.name}'.")
+    path = picture_path(subject.run, name, out)
     save_grid(rows.reshape(-1, *rows.shape[2:]), path, columns=rows.shape[1])
     return path

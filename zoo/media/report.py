@@ -52,7 +52,7 @@ def write_report(run: Run, card: ModelCard) -> None:
         RunError: If a file of the run is broken, or the page cannot be written.
     """
     curves = [(curve, Markup(draw_curve(curve))) for curve in read_curves(run.metrics())]  # noqa: S704  # drawn by us; Matplotlib escapes the text
-    page = _render("report.html", run, card, curves=curves)
+    page = _render("report.html", run, card, curves=curves, findings=_findings(run))
     write_atomically(run.report_path, page)
 
 
@@ -196,6 +196,19 @@ def _figures(run: Run) -> list[dict[str, Any]]:
             f"'{path}' is not what `zoo evaluate` writes: metrics by name, each with value, "
             f"standard_error and count ({type(error).__name__}: {error})."
         ) from error
+
+
+def _findings(run: Run) -> list[dict[str, Any]]:
+    """Return what the doctor found, the oldest first."""
+    names = {"step", "symptom", "message", "suggestion"}
+    findings = run.findings()
+    for number, finding in enumerate(findings, start=1):
+        if not names <= finding.keys():
+            raise RunError(
+                f"Record {number} of '{run.findings_path}' is no finding of `zoo train`: it has "
+                f"no {', '.join(sorted(names - finding.keys()))}."
+            )
+    return findings
 
 
 def _samples(run: Run) -> list[tuple[int, str]]:

@@ -1,10 +1,11 @@
-"""Metrics of trained models: the one table that names them, and the form of what they give."""
+"""Metrics of trained models: the tables that name them, and the form of what they give."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.card import Kind
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ class Figure:
     """A measured value.
 
     Args:
-        value: The mean over the examples.
-        standard_error: Standard error of that mean; None where one example says nothing of it.
+        value: The mean over the examples, or what else the metric computes from them.
+        standard_error: Standard error of the value; None where the examples say nothing of it.
         count: Examples that it was measured on.
     """
 
@@ -36,19 +37,28 @@ class Settings:
 
     Args:
         count: Examples to draw from the data; None takes all.
+        samples: Examples that the model generates; None takes as many as there are real ones, at
+            most 10,000.
+        features: Name in `FEATURES` of what sees the images in metrics that compare samples.
         importance_samples: Draws per example, K, of an importance-weighted bound.
         seed: Seed of the draw of examples, and of everything random in a metric.
         progress: Whether to show a progress bar where stderr is a terminal.
         load_train: Loads the training split of the same data, for metrics that train something.
+        load_seen: Loads what the model was trained on, which may be other data.
         folder: Where a metric may leave a picture; None leaves none.
+        shared: What metrics with equal settings have drawn and computed already.
     """
 
     count: int | None = None
+    samples: int | None = None
+    features: str = "classifier"
     importance_samples: int = 100
     seed: int = 0
     progress: bool = False
     load_train: "Callable[[], Dataset] | None" = None
+    load_seen: "Callable[[], Dataset] | None" = None
     folder: Path | None = None
+    shared: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,35 +68,78 @@ class Metric:
     Args:
         summary: One line: what it measures.
         function: Reference to `function(model, dataset, settings) -> dict[str, Figure]`.
-        needs: Protocol of `zoo.protocols` that the model must have.
+        needs: Protocols of `zoo.protocols`, or `PlayerModel`; any one of them will do.
         is_cheap: Whether `zoo evaluate` measures it unasked.
+        kind: Kind of data that it can measure; None where that does not matter.
     """
 
     summary: str
     function: str
-    needs: str
+    needs: tuple[str, ...]
     is_cheap: bool
+    kind: Kind | None = None
 
 
 METRICS: Mapping[str, Metric] = {
     "nll": Metric(
         summary="Negative log-likelihood, or bounds on it.",
         function="zoo.metrics.nll:measure_nll",
-        needs="HasLikelihood",
+        needs=("HasLikelihood",),
         is_cheap=True,
     ),
     "reconstruction": Metric(
         summary="Squared error between an example and what is decoded from its code.",
         function="zoo.metrics.reconstruction:measure_reconstruction",
-        needs="Encodes",
+        needs=("Encodes",),
         is_cheap=True,
     ),
-    "probe": Metric(
-        summary="Accuracy of a linear classifier on the codes, by share of the labels.",
-        function="zoo.metrics.probe:measure_probe",
-        needs="Encodes",
+    "distance": Metric(
+        summary="Fréchet and kernel distance of samples from held-out examples.",
+        function="zoo.metrics.distance:measure_distance",
+        needs=("GenerativeModel",),
+        is_cheap=True,
+        kind="image",
+    ),
+    "precision-recall": Metric(
+        summary="Share of samples that look real, share of real examples that samples reach.",
+        function="zoo.metrics.precision_recall:measure_precision_recall",
+        needs=("GenerativeModel",),
+        is_cheap=False,
+        kind="image",
+    ),
+    "neighbours": Metric(
+        summary="Samples beside the nearest training examples: memorised or not.",
+        function="zoo.metrics.neighbours:measure_neighbours",
+        needs=("GenerativeModel",),
+        is_cheap=False,
+        kind="image",
+    ),
+    "parzen": Metric(
+        summary="Log-likelihood under a Gaussian Parzen window on samples.",
+        function="zoo.metrics.parzen:measure_parzen",
+        needs=("GenerativeModel",),
+        is_cheap=False,
+        kind="image",
+    ),
+    "terms": Metric(
+        summary="Every term of the model's losses.",
+        function="zoo.metrics.terms:measure_terms",
+        needs=("PlayerModel",),
         is_cheap=False,
     ),
+    "probe": Metric(
+        summary="Accuracy of a linear classifier on codes or features, by share of the labels.",
+        function="zoo.metrics.probe:measure_probe",
+        needs=("HasFeatures", "Encodes"),
+        is_cheap=False,
+    ),
+}
+
+# What sees the images: references to `function(train, *, progress) -> FeatureNetwork`.
+FEATURES: Mapping[str, str] = {
+    "classifier": "zoo.metrics.classifier:classifier_network",
+    "inception": "zoo.metrics.features:inception_network",
+    "pixels": "zoo.metrics.features:pixel_network",
 }
 
 

@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from zoo import protocols
-from zoo.card import resolve
+from zoo.card import Kind, resolve
 from zoo.checkpoints import read_json, write_atomically
 from zoo.data import Dataset, load
+from zoo.engine import PlayerModel
 from zoo.errors import DataError, RunError, did_you_mean
 from zoo.media.report import write_card, write_report
 from zoo.metrics import METRICS, MetricError, Settings, figure_json
@@ -18,7 +19,14 @@ from zoo.planning import card_of, held_out, load_dataset
 from zoo.runs import Run
 from zoo.training import load_model
 
-CAPABILITIES = ("HasLikelihood", "Encodes", "Completes", "Translates")
+# What a metric may need of a model, by the name that the table of metrics gives it.
+CAPABILITIES = {
+    "GenerativeModel": protocols.GenerativeModel,
+    "PlayerModel": PlayerModel,
+    "HasLikelihood": protocols.HasLikelihood,
+    "HasFeatures": protocols.HasFeatures,
+    "Encodes": protocols.Encodes,
+}
 # What of a specification may differ where the model is not conditioned on it.
 _CLASS_FIELDS = frozenset({"class_count"})
 
@@ -51,10 +59,14 @@ def evaluate(
     _check_names(metrics)
     kept = _read_kept(run)  # a broken file is reported before minutes of measuring, not after
     model = load_model(run)
-    chosen = choose_metrics(model, metrics, run.request.model)
+    card = card_of(run.request)
+    chosen = choose_metrics(model, metrics, run.request.model, card.kind)
     dataset = load_examples(run, model, data, split)
     settings = replace(
-        settings, load_train=partial(load_examples, run, model, data, "train"), folder=run.path
+        settings,
+        load_train=partial(load_examples, run, model, data, "train"),
+        load_seen=partial(load_dataset, run, "train"),
+        folder=run.path,
     )
     document: dict[str, Any] = {
         "model": run.request.model,
@@ -73,34 +85,49 @@ def evaluate(
         kept = document
     text = json.dumps(kept, indent=2, allow_nan=False)
     write_atomically(run.evaluation_path, f"{text}\n".encode())
-    card = card_of(run.request)
     write_report(run, card)
     write_card(run, card)
     return document
 
 
-def choose_metrics(model: Any, names: Sequence[str], model_name: str) -> list[str]:
+def choose_metrics(model: Any, names: Sequence[str], model_name: str, kind: Kind) -> list[str]:
     """Return the metrics to measure, each once: those asked for, or the cheap ones.
+
+    Args:
+        model: The model.
+        names: Names in `METRICS`; none stands for the cheap ones that suit.
+        model_name: The model's name.
+        kind: Kind of data that it models.
 
     Raises:
         MetricError: If the model cannot do one, or none at all.
     """
-    able = {name for name in CAPABILITIES if isinstance(model, getattr(protocols, name))}
+    able = {name for name, protocol in CAPABILITIES.items() if isinstance(model, protocol)}
     has = ", ".join(name for name in CAPABILITIES if name in able) or "none of these protocols"
     for name in names:
-        if METRICS[name].needs not in able:
+        metric = METRICS[name]
+        if able.isdisjoint(metric.needs):
             raise MetricError(
-                f"The metric '{name}' needs a model with the protocol '{METRICS[name].needs}'. "
-                f"'{model_name}' has: {has}."
+                f"The metric '{name}' needs a model with the protocol "
+                f"{' or '.join(map(repr, metric.needs))}. '{model_name}' has: {has}."
+            )
+        if metric.kind not in (None, kind):
+            raise MetricError(
+                f"The metric '{name}' is of data of kind '{metric.kind}'. '{model_name}' models "
+                f"data of kind '{kind}'."
             )
     if names:
         return list(dict.fromkeys(names))
-    cheap = [name for name, metric in METRICS.items() if metric.is_cheap and metric.needs in able]
+    suitable = {
+        name: metric
+        for name, metric in METRICS.items()
+        if not able.isdisjoint(metric.needs) and metric.kind in (None, kind)
+    }
+    cheap = [name for name, metric in suitable.items() if metric.is_cheap]
     if not cheap:
         raise MetricError(
-            f"No metric suits '{model_name}', which has: {has}. Needed: "
-            + "; ".join(f"{metric.needs} for '{name}'" for name, metric in METRICS.items())
-            + "."
+            f"No metric suits '{model_name}' unasked. It has: {has}, and models data of kind "
+            f"'{kind}'. To ask for with --metrics: {', '.join(suitable) or 'none'}."
         )
     return cheap
 

@@ -1,9 +1,10 @@
-"""The encoder as the start of a classifier: a linear probe, by share of the labels.
+"""What a model has learnt as the start of a classifier: a linear probe, by share of the labels.
 
-Logistic regression on standardised codes, beside the same on standardised raw values, which is
-what the encoder must beat. It is fitted on labelled shares of the training split, drawn by class,
-and judged on the held-out split. Mean and spread for standardising need no labels, so they are
-those of the whole training split.
+Logistic regression on standardised features, those of a discriminator (Radford et al. 2016,
+https://arxiv.org/abs/1511.06434, section 5) or the codes of an encoder; beside the same on
+standardised raw values, which is what they must beat. It is fitted on labelled shares of the
+training split, drawn by class, and judged on the held-out split. Mean and spread for standardising
+need no labels, so they are those of the whole training split.
 
 Where the share is below 100 %, several subsets are drawn. The standard error covers both draws,
 that of the test examples and that of the subsets.
@@ -25,18 +26,18 @@ from zoo.data.dataset import Dataset
 from zoo.errors import DataError
 from zoo.metrics import Figure, MetricError, Settings
 from zoo.metrics.examples import choose, read_batches, takes_class
-from zoo.protocols import Encodes
+from zoo.protocols import Encodes, HasFeatures
 
-# Shapes: N examples, M subsets, L labels used, Z features (codes or raw values).
+# Shapes: N examples, M subsets, L labels used, Z features (learnt ones, codes or raw values).
 
 PERCENTS = (1, 2, 5, 10, 20, 50, 100)
 SUBSETS = 5
 # After this many steps of L-BFGS the accuracy on MNIST's pixels no longer moves; codes need fewer.
 MAX_STEPS = 100
 BATCH_SIZE = 512
-MEMORY_BYTES = 1 << 30  # of raw training values at once; beyond it a part of the data is drawn
+MEMORY_BYTES = 1 << 30  # of training features at once; beyond it a part of the data is drawn
 _COLOURS = {"probe": "#3987e5", "pixels": "#8a8a8a"}
-_NAMES = {"probe": "codes of the encoder", "pixels": "raw pixels"}
+_NAMES = {"probe": "what the model has learnt", "pixels": "raw pixels"}
 _logger = logging.getLogger(__name__)
 
 
@@ -45,7 +46,7 @@ class Features:
     """Examples as the classifiers see them.
 
     Args:
-        by_name: Features (N, Z): "probe" the codes, "pixels" the raw values.
+        by_name: Features (N, Z): "probe" the model's, "pixels" the raw values.
         labels: Labels (N,).
     """
 
@@ -53,7 +54,9 @@ class Features:
     labels: np.ndarray
 
 
-def measure_probe(model: Encodes, dataset: Dataset, settings: Settings) -> dict[str, Figure]:
+def measure_probe(
+    model: HasFeatures | Encodes, dataset: Dataset, settings: Settings
+) -> dict[str, Figure]:
     """Return `probe_accuracy`, `pixels_accuracy`, and both `_at_<P>_percent` of the labels.
 
     Leaves the picture `probe.png` in `settings.folder`.
@@ -62,7 +65,7 @@ def measure_probe(model: Encodes, dataset: Dataset, settings: Settings) -> dict[
         MetricError: If the model is told the labels, or there are no held-out examples.
         DataError: If the data have no labels, or one class only.
     """
-    if takes_class(model):
+    if not isinstance(model, HasFeatures) and takes_class(model):
         raise MetricError(
             "The probe asks how much of the class is in the codes, and this model's encoder is "
             "given the class. Expected: a model without a class condition."
@@ -73,7 +76,7 @@ def measure_probe(model: Encodes, dataset: Dataset, settings: Settings) -> dict[
             f"has: {', '.join(dataset.splits)}. Received: '{dataset.split}'."
         )
     train_data = settings.load_train()
-    train = _features(model, train_data, _train_indices(train_data, settings), settings)
+    train = _features(model, train_data, _train_indices(model, train_data, settings), settings)
     test = _features(model, dataset, choose(dataset, settings.count, settings.seed), settings)
     if len(np.unique(train.labels)) < 2:
         raise DataError(
@@ -113,7 +116,7 @@ def draw(figures: dict[str, Figure], counts: Sequence[int]) -> bytes:
     axes.minorticks_off()
     axes.set_xlabel("labelled training examples")
     axes.set_ylabel("accuracy on held-out examples, %")
-    axes.set_title("A linear classifier on codes and on pixels", loc="left", fontsize=11)
+    axes.set_title("A linear classifier on features and on pixels", loc="left", fontsize=11)
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")
@@ -149,15 +152,18 @@ def _measure(train: Features, test: Features, settings: Settings) -> dict[str, F
     disable = None if settings.progress else True
     figures = {}
     with tqdm(total=fits, desc="probe", unit="fit", disable=disable, leave=False) as bar:
-        for name, values in train.by_name.items():
+        for name in train.by_name:
+            values, test_values = train.by_name[name], test.by_name[name]  # (N, Z) each
             mean, spread = values.mean(axis=0), values.std(axis=0)  # (Z,) each
             spread[spread == 0] = 1  # a value that never changes
-            train_values = (values - mean) / spread  # (N, Z)
-            test_values = (test.by_name[name] - mean) / spread
+            # In place: a copy of the training features would double the memory.
+            for features in (values, test_values):
+                np.subtract(features, mean, out=features)
+                np.divide(features, spread, out=features)
             for percent in reversed(PERCENTS):
                 is_correct = []
                 for chosen in subsets(train.labels, percent, settings.seed):
-                    classifier = _fit(train_values[chosen], train.labels[chosen])
+                    classifier = _fit(values[chosen], train.labels[chosen])
                     is_correct.append(classifier.predict(test_values) == test.labels)
                     bar.update()
                 figures[figure_name(name, percent)] = _accuracy(np.array(is_correct))
@@ -189,30 +195,39 @@ def _accuracy(is_correct: np.ndarray) -> Figure:
     )
 
 
-def _train_indices(dataset: Dataset, settings: Settings) -> np.ndarray:
-    """Return the training examples to use: all, or as many as fit in memory as raw values."""
+def _train_indices(
+    model: HasFeatures | Encodes, dataset: Dataset, settings: Settings
+) -> np.ndarray:
+    """Return the training examples to use: all, or as many as fit in memory as features."""
     example, _ = dataset.read(np.arange(1))
-    fitting = max(1, MEMORY_BYTES // np.asarray(example).nbytes)
+    raw = np.asarray(example)
+    fitting = max(1, MEMORY_BYTES // (raw.nbytes + 4 * _see(model, raw).size))
     if fitting >= len(dataset):
         return np.arange(len(dataset))
     _logger.warning("The probe uses %d of %d training examples.", fitting, len(dataset))
     return choose(dataset, fitting, settings.seed)
 
 
+def _see(model: HasFeatures | Encodes, x: np.ndarray) -> np.ndarray:
+    """Return what the model has learnt to see in examples (B, ...), (B, Z)."""
+    seen = model.features(x) if isinstance(model, HasFeatures) else model.encode(x)
+    return np.asarray(seen, np.float32).reshape(len(x), -1)
+
+
 def _features(
-    model: Encodes, dataset: Dataset, indices: np.ndarray, settings: Settings
+    model: HasFeatures | Encodes, dataset: Dataset, indices: np.ndarray, settings: Settings
 ) -> Features:
-    """Return codes and raw values of the examples at `indices`, read once."""
-    codes, raw, all_labels = [], [], []
-    title = f"encoding {dataset.split}"
+    """Return features and raw values of the examples at `indices`, read once."""
+    learnt, raw, all_labels = [], [], []
+    title = f"features of {dataset.split}"
     for x, labels in read_batches(dataset, indices, BATCH_SIZE, title, settings):
         if labels is None:
             raise DataError(
                 f"'{dataset.name}' has no labels, which the probe learns to predict. "
                 "Give data with labels, such as a folder with one sub-folder per class."
             )
-        codes.append(np.asarray(model.encode(x), np.float32))
+        learnt.append(_see(model, x))
         raw.append(x.reshape(len(x), -1))
         all_labels.append(labels)
-    by_name = {"probe": np.concatenate(codes), "pixels": np.concatenate(raw)}
+    by_name = {"probe": np.concatenate(learnt), "pixels": np.concatenate(raw)}
     return Features(by_name, np.concatenate(all_labels))

@@ -23,7 +23,16 @@ from zoo.config import describe, find_preset, format_value, from_json, make_conf
 from zoo.config import presets as presets_of
 from zoo.errors import ConfigError
 
-_UNITS = ("_nats", "_bits", "_bits_per_dim", "_score", "_probability", "_l1", "_l2")
+_UNITS = (
+    "_nats",
+    "_bits",
+    "_bits_per_dim",
+    "_score",
+    "_accuracy",
+    "_probability",
+    "_l1",
+    "_l2",
+)
 
 
 @pytest.mark.backends

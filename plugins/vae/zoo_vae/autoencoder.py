@@ -23,6 +23,7 @@ from keras import ops
 
 from zoo.engine import Player, PlayerModel, compile_function, in_batches
 from zoo.losses import bernoulli_nll_nats
+from zoo.priors import draw_prior
 from zoo_vae.config import AutoencoderConfig
 from zoo_vae.networks import build_decoder, build_encoder
 
@@ -96,18 +97,23 @@ class Autoencoder(PlayerModel):
         logits = self.decoder(codes, training=training)  # (B, H, W, C)
         return {"reconstruction_nats": ops.mean(bernoulli_nll_nats(x, logits))}
 
-    def pixels(self, codes: Any) -> Any:
-        """Return images (B, H, W, C) in [0, 1] for codes (B, Z)."""
+    def pixels(self, codes: Any, labels: Any) -> Any:
+        """Return images (B, H, W, C) in [0, 1] for codes (B, Z); labels are not used."""
         return ops.sigmoid(self.decoder(codes, training=False))
 
     # What it can do once trained: NumPy in, NumPy out.
 
     def sample(self, count: int, *, seed: int = 0) -> np.ndarray:
         """Return images (count, H, W, C) in [0, 1] decoded from codes drawn at random."""
-        noise = keras.random.normal((count, self.config.latent_size), seed=seed)
+        return self.decode(self.draw_latents(count, seed=seed))
+
+    def draw_latents(self, count: int, *, seed: int = 0, temperature: float = 1.0) -> np.ndarray:
+        """Return `count` codes, (count, Z), of the Gaussian that training codes were found in."""
+        size = self.config.latent_size
+        noise = draw_prior("normal", count, size, seed=seed, temperature=temperature)
         statistics = self.code_statistics
-        codes = statistics.mean + ops.sqrt(statistics.variance) * noise
-        return self.decode(ops.convert_to_numpy(codes))
+        mean, variance = map(ops.convert_to_numpy, (statistics.mean, statistics.variance))
+        return mean + np.sqrt(variance) * noise
 
     def encode(self, x: Any, labels: Any = None) -> np.ndarray:
         """Return codes (B, Z) for images (B, H, W, C); labels are not used."""
@@ -115,4 +121,4 @@ class Autoencoder(PlayerModel):
 
     def decode(self, latents: Any, labels: Any = None) -> np.ndarray:
         """Return images (B, H, W, C) in [0, 1] for codes (B, Z); labels are not used."""
-        return in_batches(self.pixels_compiled, IMAGES_PER_CALL, latents)
+        return in_batches(self.pixels_compiled, IMAGES_PER_CALL, latents, None)

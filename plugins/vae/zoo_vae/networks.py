@@ -5,6 +5,7 @@ import math
 import keras
 from keras import layers
 
+from zoo.layers import UpConv2D
 from zoo_vae.config import AutoencoderConfig, VAEConfig
 
 # Shapes: B batch, H height, W width, C channels, Z latent size, L number of classes, F filters.
@@ -63,8 +64,6 @@ def _convolutional(
     hidden = layers.Dense(math.prod(shape), activation=config.activation)(hidden)
     hidden = layers.Reshape(shape)(hidden)  # (B, H / 2^n, W / 2^n, F)
     for filters in reversed(config.filters):  # each doubles H and W
-        hidden = layers.Conv2DTranspose(
-            filters, 3, strides=2, padding="same", activation=config.activation
-        )(hidden)
+        hidden = UpConv2D(filters, 3, activation=config.activation)(hidden)
     # Transposed at stride 1 it is the same map; on two CPU cores TensorFlow takes 2/3 of the time.
     return layers.Conv2DTranspose(channels, 3, padding="same")(hidden)  # (B, H, W, C)

@@ -25,6 +25,7 @@ from keras import ops
 from zoo.engine import Player, PlayerModel, compile_function, in_batches
 from zoo.errors import DataError
 from zoo.losses import bernoulli_nll_nats, gaussian_kl_nats, gaussian_nll_nats
+from zoo.priors import draw_prior
 from zoo_vae.config import VAEConfig
 from zoo_vae.networks import build_decoder, build_encoder
 
@@ -143,9 +144,9 @@ class VAE(PlayerModel):
         nll = self.pixel_nll(x, y, _reparameterize(mean, log_variance, noise))
         return _log_prior_over_posterior(mean, log_variance, noise) - nll
 
-    def pixels(self, latents: Any, y: Any) -> Any:
+    def pixels(self, latents: Any, labels: Any) -> Any:
         """Return the mean of p(x|z), (B, H, W, C) in [0, 1], for latent vectors (B, Z)."""
-        return ops.sigmoid(self.logits(latents, y))
+        return ops.sigmoid(self.logits(latents, labels))
 
     @property
     def takes_labels(self) -> bool:
@@ -174,16 +175,39 @@ class VAE(PlayerModel):
     # What it can do once trained: NumPy in, NumPy out.
 
     def sample(
-        self, count: int, *, seed: int = 0, labels: Any = None, temperature: float = 1.0
+        self,
+        count: int,
+        *,
+        seed: int = 0,
+        labels: Any = None,
+        temperature: float = 1.0,
+        truncation: float | None = None,
     ) -> np.ndarray:
         """Return `count` images drawn from the prior, (count, H, W, C) in [0, 1].
 
-        An image is the mean of p(x|z). `temperature` scales the standard deviation of z.
+        An image is the mean of p(x|z). `temperature` scales the standard deviation of z, and
+        `truncation` cuts its distribution off on both sides.
         """
         if self.takes_labels and labels is None:
             labels = np.arange(count) % self.config.class_count
-        noise = keras.random.normal((count, self.config.latent_size), seed=seed)
-        return self.decode(temperature * ops.convert_to_numpy(noise), labels)
+        latents = self.draw_latents(
+            count, seed=seed, temperature=temperature, truncation=truncation
+        )
+        return self.decode(latents, labels)
+
+    def draw_latents(
+        self,
+        count: int,
+        *,
+        seed: int = 0,
+        temperature: float = 1.0,
+        truncation: float | None = None,
+    ) -> np.ndarray:
+        """Return `count` draws of the prior, (count, Z)."""
+        size = self.config.latent_size
+        return draw_prior(
+            "normal", count, size, seed=seed, temperature=temperature, truncation=truncation
+        )
 
     def encode(self, x: Any, labels: Any = None) -> np.ndarray:
         """Return the mean of q(z|x), (B, Z), for images (B, H, W, C)."""

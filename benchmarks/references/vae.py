@@ -1,70 +1,23 @@
-"""What a user would run instead, written as directly as the libraries allow.
+"""References of the VAE's rows.
 
-- `torch-vae`: PyTorch modules in a plain loop, as PyTorch's own VAE example goes: binary
+- `torch_vae`: PyTorch modules in a plain loop, as PyTorch's own VAE example goes: binary
   cross-entropy plus KL divergence, Adam, a step per batch.
-- `torch-iwae`: the same loop around the importance-weighted bound.
-- `keras-convolutional-vae`: a functional encoder and decoder in a `keras.Model` with a
+- `torch_iwae`: the same loop around the importance-weighted bound.
+- `keras_convolutional_vae`: a functional encoder and decoder in a `keras.Model` with a
   `train_step` of its own on TensorFlow, as Keras's VAE example goes.
-- `keras-train-step`: the zoo's own networks and the zoo's own loss in such a `train_step`; what
+- `keras_train_step`: the zoo's own networks and the zoo's own loss in such a `train_step`; what
   the engine adds to it is the engine's cost.
-
-Each builds a `Contender` from the row it stands beside. PyTorch's draw shuffled batches from a
-tensor in memory, which is faster than its DataLoader; Keras's are fed by `fit` from an array.
 """
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from benchmarks.references.contender import Contender, fitted, shuffled_batches
 from benchmarks.rows import Row
 
 # Shapes: B batch, P pixels, U hidden units, Z latent size, K importance samples.
-
-
-@dataclass(frozen=True)
-class Contender:
-    """Something whose speed is measured.
-
-    Args:
-        run: Trains on, or makes, that many examples, and returns when all is done. More than
-            there are in the data are whole epochs.
-        parameters: Trainable parameters.
-    """
-
-    run: Callable[[int], None]
-    parameters: int
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A contender that a row is compared with.
-
-    Args:
-        backend: Keras backend to set before it is built; the library that it measures.
-        build: Makes it from the row and the images (N, H, W, C).
-    """
-
-    backend: str
-    build: Callable[[Row, np.ndarray], Contender]
-
-
-def fitted(model: Any, images: np.ndarray, batch_size: int) -> Contender:
-    """Return the contender that trains a compiled Keras model with `fit`."""
-
-    def run(examples: int) -> None:
-        epochs = max(1, examples // len(images))
-        model.fit(images[:examples], batch_size=batch_size, epochs=epochs, verbose=0)
-
-    return Contender(run, parameter_count(model))
-
-
-def parameter_count(model: Any) -> int:
-    """Return the number of trainable parameters of a Keras model."""
-    return sum(math.prod(variable.shape) for variable in model.trainable_variables)
 
 
 def _torch_loop(
@@ -77,17 +30,13 @@ def _torch_loop(
     pixels = torch.from_numpy(images.reshape(len(images), -1))  # (N, P)
 
     def run(examples: int) -> None:
-        while examples > 0:
-            order = torch.randperm(len(pixels))[:examples]
-            total = 0.0
-            for start in range(0, len(order), row.batch_size):
-                x = pixels[order[start : start + row.batch_size]]
-                optimizer.zero_grad()
-                loss = negative_bound(x)
-                loss.backward()
-                total += loss.item()
-                optimizer.step()
-            examples -= len(order)
+        total = 0.0
+        for x in shuffled_batches(pixels, examples, row.batch_size):
+            optimizer.zero_grad()
+            loss = negative_bound(x)
+            loss.backward()
+            total += loss.item()
+            optimizer.step()
 
     return Contender(run, sum(parameter.numel() for parameter in modules.parameters()))
 
@@ -243,13 +192,3 @@ def _keras_model(networks: list[Any], terms: Callable[[Any], tuple[Any, Any]], r
     model = Model()
     model.compile(optimizer=keras.optimizers.Adam(row.config["learning_rate"]))
     return model
-
-
-REFERENCES: Mapping[str, Reference] = MappingProxyType(
-    {
-        "torch-vae": Reference("torch", torch_vae),
-        "torch-iwae": Reference("torch", torch_iwae),
-        "keras-convolutional-vae": Reference("tensorflow", keras_convolutional_vae),
-        "keras-train-step": Reference("tensorflow", keras_train_step),
-    }
-)

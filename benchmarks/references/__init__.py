@@ -1,0 +1,44 @@
+"""What a user would run instead, written as directly as the libraries allow.
+
+Each builds a `Contender` from the row it stands beside. PyTorch's draw shuffled batches from a
+tensor in memory, which is faster than its DataLoader; Keras's are fed by `fit` from an array.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from benchmarks.references import adversarial, vae
+from benchmarks.references.contender import Contender, fitted, parameter_count
+from benchmarks.rows import Row
+
+__all__ = ["REFERENCES", "Contender", "Reference", "fitted", "parameter_count"]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A contender that a row is compared with.
+
+    Args:
+        backend: Keras backend to set before it is built; the library that it measures.
+        build: Makes it from the row and the images (N, H, W, C).
+    """
+
+    backend: str
+    build: Callable[[Row, np.ndarray], Contender]
+
+
+REFERENCES: Mapping[str, Reference] = MappingProxyType(
+    {
+        "torch-vae": Reference("torch", vae.torch_vae),
+        "torch-iwae": Reference("torch", vae.torch_iwae),
+        "keras-convolutional-vae": Reference("tensorflow", vae.keras_convolutional_vae),
+        "keras-train-step": Reference("tensorflow", vae.keras_train_step),
+        "torch-gan": Reference("torch", adversarial.torch_gan),
+        "torch-dcgan": Reference("torch", adversarial.torch_dcgan),
+        "torch-wgan": Reference("torch", adversarial.torch_wgan),
+        "torch-wgan-gp": Reference("torch", adversarial.torch_wgan_gp),
+    }
+)

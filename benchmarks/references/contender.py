@@ -1,0 +1,48 @@
+"""What every contender is, and what those of several families are made with."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Something whose speed is measured.
+
+    Args:
+        run: Trains on, or makes, that many examples, and returns when all is done. More than
+            there are in the data are whole epochs.
+        parameters: Trainable parameters.
+    """
+
+    run: Callable[[int], None]
+    parameters: int
+
+
+def fitted(model: Any, images: np.ndarray, batch_size: int) -> Contender:
+    """Return the contender that trains a compiled Keras model with `fit`."""
+
+    def run(examples: int) -> None:
+        epochs = max(1, examples // len(images))
+        model.fit(images[:examples], batch_size=batch_size, epochs=epochs, verbose=0)
+
+    return Contender(run, parameter_count(model))
+
+
+def parameter_count(model: Any) -> int:
+    """Return the number of trainable parameters of a Keras model."""
+    return sum(math.prod(variable.shape) for variable in model.trainable_variables)
+
+
+def shuffled_batches(examples: Any, count: int, size: int) -> Iterator[Any]:
+    """Yield `count` of a tensor's rows in shuffled batches; more than it has are whole epochs."""
+    import torch
+
+    while count > 0:
+        order = torch.randperm(len(examples))[:count]
+        for start in range(0, len(order), size):
+            yield examples[order[start : start + size]]
+        count -= len(order)

@@ -1,0 +1,199 @@
+"""The GAN is what its paper says: its game, its units, its two losses of the generator."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from zoo_gan import GAN, GANConfig
+from zoo_gan.gan import Maxout
+
+from zoo.errors import ConfigError, DataError
+from zoo.planning import Asked, plan
+from zoo.protocols import Conditional, Decodes, Encodes, Inverts
+from zoo.training import train_anew
+
+TINY = (2, 2, 1)
+IMAGES = np.random.default_rng(0).uniform(size=(32, *TINY)).astype("float32")
+
+
+def array(values):
+    return np.asarray(ops.convert_to_numpy(values))
+
+
+def gan(seed=0, **config):
+    keras.utils.set_random_seed(seed)
+    small = {"latent_size": 2, "generator_sizes": (8,), "discriminator_sizes": (8,)}
+    return GAN(GANConfig(**{"image_shape": TINY, **small, **config}))
+
+
+def weights(network):
+    return [array(variable.value).copy() for variable in network.trainable_variables]
+
+
+def count(network):
+    return sum(math.prod(variable.shape) for variable in network.trainable_variables)
+
+
+def test_the_defaults_are_the_papers_networks():
+    model = GAN(GANConfig())
+    assert count(model.generator) == 100 * 1200 + 1200 + 1200 * 1200 + 1200 + 1200 * 784 + 784
+    pieces = 240 * 5
+    assert count(model.discriminator) == 784 * pieces + pieces + 240 * pieces + pieces + 240 + 1
+    [first, *_] = weights(model.generator)
+    assert np.abs(first).max() <= 0.05
+    assert first.std() == pytest.approx(0.05 / math.sqrt(3), rel=0.02)
+
+
+def test_maxout_is_the_largest_of_its_pieces():
+    inputs = np.random.default_rng(1).normal(size=(5, 3)).astype("float32")
+    layer = Maxout(4, 2)
+    outputs = array(layer(inputs))
+    kernel, bias = (array(v.value) for v in layer.linear.weights)
+    linear = inputs @ kernel + bias
+    expected = np.stack([linear[:, 2 * i : 2 * i + 2].max(axis=1) for i in range(4)], axis=1)
+    assert np.allclose(outputs, expected, atol=1e-6)
+    copy = Maxout.from_config(layer.get_config())
+    assert (copy.units, copy.pieces) == (4, 2)
+
+
+@pytest.mark.backends
+def test_the_columns_of_maxout_stay_within_their_norm():
+    model = gan(learning_rate=5.0, dropout=0.0, input_dropout=0.0)
+    model.compile()
+    model.fit(IMAGES, batch_size=8, epochs=3, verbose=0)
+    [kernel, *_] = weights(model.discriminator)
+    norms = np.linalg.norm(kernel, axis=0)
+    assert norms.max() > 0.1, "nothing was learned that could be held back"
+    assert norms.max() <= 1.9365 + 1e-4
+
+
+@pytest.mark.backends
+def test_each_player_moves_its_own_network_alone():
+    model = gan(maxout_pieces=1)
+    for name, other in (("discriminator", "generator"), ("generator", "discriminator")):
+        model.compile(optimizer={other: keras.optimizers.SGD(0.0)})
+        before = {n: weights(getattr(model, n)) for n in (name, other)}
+        model.fit(IMAGES, batch_size=16, epochs=1, verbose=0)
+        assert all(
+            np.array_equal(a, b)
+            for a, b in zip(before[other], weights(getattr(model, other)), strict=True)
+        )
+        assert not any(
+            np.array_equal(a, b)
+            for a, b in zip(before[name], weights(getattr(model, name)), strict=True)
+        )
+
+
+def test_the_discriminators_loss_on_noise_it_cannot_tell_is_twice_log_two():
+    model = gan(input_dropout=0.0, dropout=0.0)
+    for variable in model.discriminator.trainable_variables:
+        variable.assign(ops.zeros(variable.shape))
+    terms = model.discriminator_loss(IMAGES, None, training=False)
+    assert float(array(terms["discriminator_nats"])) == pytest.approx(2 * math.log(2), rel=1e-6)
+    generator = model.generator_loss(IMAGES, None, training=False)
+    assert float(array(generator["generator_nats"])) == pytest.approx(math.log(2), rel=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["minimax", "non-saturating", "least-squares", "hinge"])
+def test_every_game_can_be_played(loss):
+    model = gan(loss=loss, optimizer="adam", learning_rate=1e-3)
+    model.compile()
+    history = model.fit(IMAGES, batch_size=16, epochs=2, verbose=0).history
+    unit = "nats" if loss in ("minimax", "non-saturating") else "score"
+    assert {f"discriminator_{unit}", f"generator_{unit}"} <= set(history)
+    assert all(np.isfinite(values).all() for values in history.values())
+
+
+def test_it_decodes_and_can_be_inverted_but_encodes_nothing():
+    model = gan()
+    assert isinstance(model, Decodes)
+    assert isinstance(model, Inverts)
+    assert not isinstance(model, Encodes)
+    latents = model.draw_latents(5, seed=3)
+    assert np.abs(latents).max() <= 1  # uniform on [-1, 1]
+    assert np.array_equal(model.decode(latents), model.sample(5, seed=3))
+
+
+def test_the_class_reaches_both_players():
+    model = gan(class_conditional=True, class_count=3, input_dropout=0.0, dropout=0.0)
+    assert isinstance(model, Conditional)
+    assert model.conditions == ("class",)
+    zeros, ones = (np.full(6, label) for label in (0, 1))
+    assert not np.allclose(model.sample(6, labels=zeros), model.sample(6, labels=ones))
+    images = ops.convert_to_tensor(IMAGES[:6])
+    logits = [array(model.logits(images, labels, training=False)) for labels in (zeros, ones)]
+    assert not np.allclose(*logits)
+    in_turn = model.sample(6, labels=np.arange(6) % 3)
+    assert np.array_equal(model.sample(6), in_turn)
+
+
+def test_a_condition_without_labels_is_refused():
+    model = gan(class_conditional=True, class_count=3)
+    model.compile()
+    with pytest.raises(DataError, match="class-conditional and needs labels"):
+        model.fit(IMAGES, batch_size=16, verbose=0)
+
+
+@pytest.mark.backends
+def test_averaged_weights_are_kept_beside_those_that_train():
+    model = gan(average=0.9, optimizer="adam", learning_rate=1e-2)
+    model.compile()
+    course = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            course.append(weights(self.model.generator)[0])
+
+    model.fit(IMAGES, batch_size=8, epochs=1, callbacks=[Watch()], verbose=0)
+    average = course[0]
+    for values in course[1:]:
+        average = 0.9 * average + 0.1 * values
+    # `fit` puts the averages in place at its end, as Keras does for every optimizer that keeps any.
+    assert np.allclose(weights(model.generator)[0], average, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ({"latent_size": 0}, "latent_size must be at least 1"),
+        ({"dropout": 1.0}, "dropout must lie in"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0"),
+        ({"generator_sizes": (8, 0)}, "generator_sizes must hold positive numbers"),
+        ({"class_conditional": True, "class_count": 1}, "class_count of at least 2"),
+        ({"average": 1.0}, "average must lie in"),
+    ],
+)
+def test_what_cannot_be_built_is_refused(field, message):
+    with pytest.raises(ConfigError, match=message):
+        GANConfig(**field)
+
+
+def test_a_batch_of_one_is_refused_where_it_is_normalised(tmp_path):
+    asked = Asked(batch_size=1, steps=1)  # the laptop's preset normalises
+    with pytest.raises(ConfigError, match="must hold at least 2 examples"):
+        train_anew(plan("gan", asked), tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_the_laptops_preset_makes_digits(tmp_path):
+    """Trained for half its length, samples are nearer to digits than noise of their statistics."""
+    from sklearn.datasets import load_digits
+    from sklearn.linear_model import LogisticRegression
+
+    run = train_anew(plan("gan", Asked(epochs=150)), tmp_path / "run", progress=False)
+    from zoo.training import load_model
+
+    samples = load_model(run).sample(500, seed=1).reshape(500, -1)
+    digits = load_digits()
+    classifier = LogisticRegression(max_iter=2000).fit(digits.data / 16, digits.target)
+    sure = classifier.predict_proba(samples).max(axis=1)
+    classes = np.bincount(classifier.predict(samples), minlength=10)
+    shuffled = samples.copy()
+    for column in shuffled.T:
+        np.random.default_rng(0).shuffle(column)
+    unsure = classifier.predict_proba(shuffled).max(axis=1)
+    assert sure.mean() > unsure.mean() + 0.05
+    assert np.count_nonzero(classes >= 10) >= 8, f"modes are missing: {classes}"

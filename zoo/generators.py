@@ -1,0 +1,118 @@
+"""What every model with a generator of latent vectors can do, whatever it is trained against."""
+
+from typing import Any, Literal
+
+import numpy as np
+from keras import ops
+
+from zoo.engine import PlayerModel, compile_function, in_batches
+from zoo.errors import DataError
+from zoo.priors import Prior, draw_prior, prior_tensor
+
+# Shapes: B batch, N count asked for, Z latent size, L number of classes, H height, W width,
+# C channels.
+
+IMAGES_PER_CALL = 256
+
+
+class LatentGenerator(PlayerModel):
+    """A model that makes images of latent vectors drawn from a prior, and of labels if it must.
+
+    A subclass sets `self.generator`, from latent vectors (B, Z), and one-hot labels (B, L) where
+    its configuration has `class_conditional` set, to images (B, H, W, C) in [0, 1].
+
+    Args:
+        config: The model's configuration, with `latent_size`; `class_conditional` and
+            `class_count` if it has them.
+    """
+
+    prior: Prior = "normal"
+    generator: Any
+
+    def __init__(self, config: Any, **kwargs: Any):
+        super().__init__(config, **kwargs)
+        self.pixels_compiled = compile_function(self, self.pixels)
+
+    @property
+    def takes_labels(self) -> bool:
+        """Whether the generator is given a label."""
+        return getattr(self.config, "class_conditional", False)
+
+    @property
+    def conditions(self) -> tuple[Literal["class"], ...]:
+        """What a sample can be asked for by."""
+        return ("class",) if self.takes_labels else ()
+
+    def one_hot(self, labels: Any) -> Any:
+        """Return labels (B,) as one-hot vectors (B, L).
+
+        Raises:
+            DataError: If there are none.
+        """
+        if labels is None:
+            raise DataError(
+                f"This {type(self).__name__} is class-conditional and needs labels. Received none. "
+                "Give data with labels, or set class_conditional to False."
+            )
+        return ops.one_hot(labels, self.config.class_count)
+
+    def generate(self, latents: Any, labels: Any, training: bool) -> Any:
+        """Return images (B, H, W, C) in [0, 1] for latent vectors (B, Z), as tensors."""
+        inputs = [latents, self.one_hot(labels)] if self.takes_labels else latents
+        return self.generator(inputs, training=training)
+
+    def fakes(self, count: Any, labels: Any, training: bool) -> Any:
+        """Return images (B, H, W, C) in [0, 1] of fresh draws of the prior, as tensors."""
+        shape = (count, self.config.latent_size)
+        latents = prior_tensor(self.prior, shape, self.noise_seed(training))  # (B, Z)
+        return self.generate(latents, labels, training)
+
+    def pixels(self, latents: Any, labels: Any) -> Any:
+        """Return what `decode` does, tensors in and tensors out, differentiable."""
+        return self.generate(latents, labels, training=False)
+
+    # What it can do once trained: NumPy in, NumPy out.
+
+    def sample(
+        self,
+        count: int,
+        *,
+        seed: int = 0,
+        labels: Any = None,
+        temperature: float = 1.0,
+        truncation: float | None = None,
+    ) -> np.ndarray:
+        """Return `count` images (N, H, W, C) in [0, 1]; where it takes labels, of all in turn.
+
+        Args:
+            count: How many, N.
+            seed: Seed of the latent vectors.
+            labels: Labels (N,).
+            temperature: What the latent vectors are multiplied by.
+            truncation: Largest size of a number of a latent vector; a normal prior alone.
+        """
+        latents = self.draw_latents(
+            count, seed=seed, temperature=temperature, truncation=truncation
+        )
+        return self.decode(latents, labels)
+
+    def draw_latents(
+        self,
+        count: int,
+        *,
+        seed: int = 0,
+        temperature: float = 1.0,
+        truncation: float | None = None,
+    ) -> np.ndarray:
+        """Return `count` draws of the prior, (N, Z)."""
+        size = self.config.latent_size
+        return draw_prior(
+            self.prior, count, size, seed=seed, temperature=temperature, truncation=truncation
+        )
+
+    def decode(self, latents: Any, labels: Any = None) -> np.ndarray:
+        """Return images (B, H, W, C) in [0, 1]; labels that are not given are all in turn."""
+        if self.takes_labels and labels is None:
+            labels = np.arange(len(latents)) % self.config.class_count
+        labels = labels if self.takes_labels else None
+        return in_batches(self.pixels_compiled, IMAGES_PER_CALL, latents, labels)

@@ -1,0 +1,219 @@
+"""What the commands of `zoo latent` explore, and what the numbers mean that a user gives them.
+
+With an encoder, number 7 is example 7 of a split of the data, and its latent vector is its code.
+Without one it is sample 7 of a seed, as `zoo latent sheet` and `zoo sample` number them.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.card import ModelCard
+from zoo.data.dataset import Dataset
+from zoo.errors import DataError, ZooError, did_you_mean
+from zoo.media.grid import MediaError
+from zoo.metrics.evaluation import load_examples
+from zoo.metrics.examples import choose, known_labels, takes_class
+from zoo.planning import card_of, load_dataset
+from zoo.protocols import Decodes, Encodes
+from zoo.runs import Run
+from zoo.training import load_model
+
+# Shapes: P examples or samples, Z latent size, H height, W width, C channels.
+
+SAMPLES = 5000  # samples of a seed that have a number
+CODES = 1000  # examples whose codes say where codes lie
+
+
+@dataclass(frozen=True)
+class Points:
+    """Examples or samples, with their latent vectors.
+
+    Args:
+        images: The examples, or what the latent vectors are decoded to, (P, H, W, C).
+        latents: Latent vectors (P, Z).
+        labels: Labels (P,) where the model takes them.
+    """
+
+    images: np.ndarray
+    latents: np.ndarray
+    labels: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is explored.
+
+    Args:
+        run: The run.
+        model: Its model, a `zoo.protocols.Decodes`.
+        dataset: Examples to encode; None where the model has no encoder.
+        seed: Seed of the samples, and of what is chosen at random.
+    """
+
+    run: Run
+    model: Any
+    dataset: Dataset | None
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return SAMPLES if self.dataset is None else len(self.dataset)
+
+    def __str__(self) -> str:
+        if self.dataset is None:
+            return f"of the samples of seed {self.seed}"
+        return f"of the {self.dataset.split} split of {self.dataset.name}"
+
+    @cached_property
+    def samples(self) -> np.ndarray:
+        """The latent vectors (5000, Z) of the samples of the seed."""
+        return np.asarray(self.model.draw_latents(SAMPLES, seed=self.seed))
+
+    def points(self, numbers: np.ndarray) -> Points:
+        """Return what the `numbers` (P,) stand for.
+
+        Raises:
+            DataError: If there is no such number.
+        """
+        if self.dataset is not None:
+            images, labels = self.read(numbers)
+            return Points(images, self.model.encode(images, labels), labels)
+        latents, labels = self.latents(numbers)
+        return Points(self.model.decode(latents, labels), latents, labels)
+
+    def latents(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return latent vectors (P, Z), and labels (P,) where the model takes them.
+
+        Raises:
+            DataError: If there is no such number.
+        """
+        if self.dataset is not None:
+            images, labels = self.read(numbers)
+            return self.model.encode(images, labels), labels
+        self._check(numbers)
+        if not takes_class(self.model):
+            return self.samples[numbers], None
+        # As `sample` does where it is given no labels.
+        return self.samples[numbers], (numbers % self.model.config.class_count).astype(np.int32)
+
+    def read(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the examples (P, H, W, C), and labels (P,) where the model takes them.
+
+        Raises:
+            DataError: If there is no such number.
+        """
+        if self.dataset is None:
+            raise TypeError("A subject without a dataset has no examples to read.")
+        self._check(numbers)
+        x, labels = self.dataset.read(numbers)
+        return np.asarray(x), known_labels(self.model, labels)
+
+    def _check(self, numbers: np.ndarray) -> None:
+        wrong = numbers[(numbers < 0) | (numbers >= len(self))]
+        if len(wrong):
+            raise DataError(
+                f"The numbers {self} go from 0 to {len(self) - 1}. Received: {wrong[0]}."
+            )
+
+    def draw(self, count: int) -> np.ndarray:
+        """Return `count` different numbers (P,) by the seed: for samples, the first ones.
+
+        Raises:
+            DataError: If there are fewer.
+        """
+        if self.dataset is not None:
+            return choose(self.dataset, count, self.seed)
+        if count > SAMPLES:
+            raise DataError(f"A seed has {SAMPLES} samples. Received: a count of {count}.")
+        return np.arange(count)
+
+    def latent_statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and standard deviation (Z,) of the latent vectors."""
+        if self.dataset is None:
+            return self.samples.mean(axis=0), self.samples.std(axis=0)
+        numbers = choose(self.dataset, min(CODES, len(self.dataset)), 0)
+        codes, _ = self.latents(numbers)  # (P, Z)
+        return codes.mean(axis=0), codes.std(axis=0)
+
+
+def open_model(run: Run) -> tuple[ModelCard, Any]:
+    """Return the card and the model of a run that has latent vectors.
+
+    Raises:
+        ZooError: If the model has none, or does not model images.
+    """
+    card = card_of(run.request)
+    if card.kind != "image":
+        raise MediaError(
+            f"Latent spaces are shown as pictures of images. '{card.name}' models {card.kind} data."
+        )
+    model = load_model(run)
+    if not isinstance(model, Decodes):
+        raise ZooError(
+            f"'{card.name}' has no latent space to explore: it cannot decode. Expected: the run "
+            "of a model with the protocol 'Decodes', such as an autoencoder or a GAN."
+        )
+    return card, model
+
+
+def open_subject(
+    run: Run, *, data: str | None = None, split: str | None = None, seed: int = 0
+) -> Subject:
+    """Return a run's model, and examples to encode or the seed of samples.
+
+    Args:
+        run: The run.
+        data: Other data than the run's own, where the model has an encoder.
+        split: Their split; None takes what was held out.
+        seed: Seed of samples, and of what is chosen at random.
+
+    Raises:
+        ZooError: If the model has no latent vectors, does not model images, or has no encoder but
+            a split is given.
+    """
+    card, model = open_model(run)
+    if isinstance(model, Encodes):
+        return Subject(run, model, load_examples(run, model, data, split), seed)
+    if split is not None:
+        raise ZooError(
+            f"'{card.name}' has no encoder, so numbers are those of its samples, by --seed. Leave "
+            f"out --split. Received: '{split}'."
+        )
+    return Subject(run, model, None, seed)
+
+
+def find_label(run: Run, model: Any, class_name: str | None) -> int | None:
+    """Return the label of the class that a model is conditioned on; None where it is on none.
+
+    Raises:
+        ZooError: If a class is missing, unknown, or not taken.
+    """
+    name = run.request.model
+    if not takes_class(model):
+        if class_name is not None:
+            raise ZooError(f"'{name}' as trained takes no class. Leave out --class.")
+        return None
+    classes = load_dataset(run, "train").spec.class_names  # type: ignore[union-attr]
+    if class_name not in classes:
+        received = "none" if class_name is None else f"'{class_name}'"
+        close = did_you_mean(class_name or "", classes)
+        raise ZooError(
+            f"'{name}' as trained needs a --class. Received: {received}.{close} "
+            f"Classes: {', '.join(classes)}."
+        )
+    return list(classes).index(class_name)
+
+
+def picture_path(run: Run, name: str, out: Path | None) -> Path:
+    """Return where a picture goes.
+
+    Raises:
+        MediaError: If the suffix is not that of the form it is written in.
+    """
+    path = out or run.path / f"latent-{name}.png"
+    if path.suffix.lower() != ".png":
+        raise MediaError(f"The picture is written as '.png'. Received: '{path.name}'.")
+    return path
