@@ -1,23 +1,23 @@
-"""What the critic's estimate says that the discriminator's loss does not.
+"""What a critic's estimate says that a discriminator's loss does not.
 
-Two experiments, `python -m benchmarks.wasserstein [lines|digits]`:
+Two experiments. In both, fresh judges of two kinds, a WGAN-GP critic and a GAN's discriminator
+with the same hidden layers, learn to tell real examples from fakes that do not change, and are then
+asked about examples that they have not seen.
 
-- `lines`: two parallel lines at a known distance (Arjovsky et al. 2017, example 1). The earth
-  mover's distance is the distance itself, the Jensen-Shannon divergence log 2 wherever they do not
-  coincide. A WGAN-GP critic and a GAN's discriminator judge both sets until they are done; the
-  generators do not move.
-- `digits`: WGAN-GP and GAN train on handwritten digits; at times their samples are compared with
-  held-out digits by the Fréchet distance. Beside it the critic's estimate, and the divergence that
-  the discriminator's loss implies, log 2 - loss / 2. In a third training the discriminator moves
-  five times a turn, as the critic does, for the divergence is that only at its best.
+- `python -m benchmarks.wasserstein lines`: two parallel lines at a known distance (Arjovsky et al.
+  2017, example 1). The earth mover's distance is the distance itself, the Jensen-Shannon
+  divergence log 2 wherever the lines do not coincide.
+- `python -m benchmarks.wasserstein snapshots RUN...`: samples of trained runs, the worst first,
+  such as one run at several epochs. Beside the judges stands the Fréchet distance of the samples.
 
-Each leaves a picture in docs/images and a table in benchmarks/results/wasserstein-<name>.md.
+The critic's estimate is E[f(x)] - E[f(G(z))]; the divergence that a discriminator's loss implies is
+log 2 - loss / 2, in nats. Each experiment leaves a picture in docs/images and a table in
+benchmarks/results.
 """
 
 import math
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,179 +26,164 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 COLOURS = {"truth": "#8a8a8a", "wgan-gp": "#3987e5", "gan": "#e07b39"}
 
-# Shapes: B batch, N images.
+# Shapes: N examples, H height, W width, C channels.
 
 DISTANCES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8)
-LINE_STEPS = 300
-LINE_BATCH = 256
-DIGIT_EPOCHS = 300
-DIGIT_READINGS = 30
-SAMPLES = 1000
+LINE_POINTS = 40_000
+LINE_SIZES = (128, 128)  # units of the judges
+IMAGE_SIZES = (512, 256)
+BATCH_SIZE = 128
+EPOCHS = 6
 
 
-@dataclass(frozen=True)
-class Reading:
-    """One point of a training.
+def judge(
+    name: str, sizes: tuple[int, ...], reals: np.ndarray, fakes: np.ndarray, held_out: int
+) -> float:
+    """Return what a fresh judge makes of reals and fakes (N, H, W, C) in [0, 1].
 
     Args:
-        epoch: Epochs done.
-        estimate: What the judge says: a distance, or a divergence in nats.
-        frechet: Fréchet distance between samples and held-out digits.
+        name: "wgan-gp" for a distance, with pixels in [0, 1]; "gan" for a divergence in nats.
+        sizes: Units of the judge's hidden layers.
+        reals: Real examples; the last `held_out` are those that it is asked about.
+        fakes: As many fakes.
+        held_out: How many examples it does not learn from.
     """
-
-    epoch: int
-    estimate: float
-    frechet: float
-
-
-def judge_lines(name: str, distance: float) -> float:
-    """Return what the judge of `name` makes of two lines at `distance`, in its own unit."""
     import keras
-    from keras import ops
     from zoo_gan import GAN, GANConfig
     from zoo_wgan_gp import WGANGP, WGANGPConfig
 
-    def line(count: Any, shift: float, seed: Any) -> Any:
-        """Return `count` points of a line as images of two pixels, (B, 1, 2, 1)."""
-        along = keras.random.uniform((count, 1), seed=seed)
-        return ops.concatenate([ops.full_like(along, shift), along], axis=1)[:, None, :, None]
-
-    def fixed(base: type, config: Any) -> Any:
-        class Lines(base):  # type: ignore[misc]
-            """The model whose fakes are the other line, whatever its generator."""
-
-            def fakes(self, count: Any, labels: Any, training: bool) -> Any:
-                return line(count, distance, self.noise_seed(training))
-
-        return Lines(config)
-
     keras.utils.set_random_seed(0)
-    reals = ops.convert_to_numpy(line(5 * LINE_BATCH, 0.0, keras.random.SeedGenerator(1)))
-    shape = {"image_shape": (1, 2, 1), "latent_size": 1, "generator_sizes": ()}
+    shape: dict[str, Any] = {"image_shape": reals.shape[1:], "generator_sizes": ()}
     if name == "wgan-gp":
-        config = WGANGPConfig(architecture="dense", critic_sizes=(128, 128), **shape)
-        model = fixed(WGANGP, config)
-        judge = {"critic": keras.optimizers.Adam(1e-3, beta_1=0.0, beta_2=0.9)}
+        config = WGANGPConfig(architecture="dense", critic_sizes=sizes, critic_steps=1, **shape)
+        model = _with_given_fakes(WGANGP)(config)
+        optimizer = {"critic": keras.optimizers.Adam(1e-3, beta_1=0.0, beta_2=0.9)}
     else:
-        sizes = {"discriminator_sizes": (128, 128), "maxout_pieces": 1}
-        config = GANConfig(input_dropout=0.0, dropout=0.0, **sizes, **shape)
-        model = fixed(GAN, config)
-        judge = {"discriminator": keras.optimizers.Adam(1e-3)}
-    # The generator's loss does not reach its weights, for the fakes are not its own.
-    model.generator.trainable = False
-    model.players = lambda: type(model).players(model)[:1]
-    model.compile(optimizer=judge)
-    history = model.fit(reals, batch_size=model.slices * LINE_BATCH, epochs=LINE_STEPS, verbose=0)
-    return estimate_of(name, {k: np.mean(v[-20:]) for k, v in history.history.items()})
-
-
-def estimate_of(name: str, terms: dict[str, Any]) -> float:
-    """Return the distance with pixels in [0, 1], or the divergence in nats, that terms imply."""
+        options = {"maxout_pieces": 1, "input_dropout": 0.0, "dropout": 0.0}
+        model = _with_given_fakes(GAN)(GANConfig(discriminator_sizes=sizes, **options, **shape))
+        optimizer = {"discriminator": keras.optimizers.Adam(1e-3)}
+    model.generator.trainable = False  # nobody moves it
+    model.compile(optimizer=optimizer)
+    learned = len(reals) - held_out
+    model.fit(reals[:learned], fakes[:learned], batch_size=BATCH_SIZE, epochs=EPOCHS, verbose=0)
+    terms = model.evaluate(
+        reals[learned:], fakes[learned:], batch_size=1000, verbose=0, return_dict=True
+    )
     if name == "wgan-gp":
         return float(terms["wasserstein_score"]) / 2  # the critic sees pixels in [-1, 1]
     return math.log(2) - float(terms["discriminator_nats"]) / 2
 
 
+def _with_given_fakes(base: type) -> type:
+    class Judged(base):  # type: ignore[misc]
+        """The model with the judge as its only player, and fakes in the place of labels."""
+
+        def players(self) -> Sequence[Any]:
+            return super().players()[:1]
+
+        def fakes(self, count: Any, labels: Any, training: bool) -> Any:
+            return labels
+
+    return Judged
+
+
 def lines() -> None:
     """Judge lines at known distances, draw and tabulate."""
-    found = {
-        name: [judge_lines(name, distance) for distance in DISTANCES] for name in ("wgan-gp", "gan")
-    }
-    from matplotlib.figure import Figure
 
-    canvas = Figure(figsize=(8.0, 3.2), layout="constrained")  # inches
-    left, right = canvas.subplots(1, 2)
-    truths = (DISTANCES, [0.0 if distance == 0 else math.log(2) for distance in DISTANCES])
+    def line(shift: float, seed: int) -> np.ndarray:
+        """Return points of a line as images of two pixels, (N, 1, 2, 1)."""
+        along = np.random.default_rng(seed).uniform(size=LINE_POINTS)
+        points = np.stack([np.full(LINE_POINTS, shift), along], axis=1)
+        return points[:, None, :, None].astype(np.float32)
+
+    found = {
+        name: [
+            judge(name, LINE_SIZES, line(0.0, 0), line(d, 1), LINE_POINTS // 4) for d in DISTANCES
+        ]
+        for name in ("wgan-gp", "gan")
+    }
+    divergences = [0.0 if distance == 0 else math.log(2) for distance in DISTANCES]
+    canvas, (left, right) = _canvas()
     for axes, name, truth, title in (
-        (left, "wgan-gp", truths[0], "Critic: earth mover's distance"),
-        (right, "gan", truths[1], "Discriminator: Jensen-Shannon divergence, nats"),
+        (left, "wgan-gp", DISTANCES, "Critic: earth mover's distance"),
+        (right, "gan", divergences, "Discriminator: Jensen-Shannon divergence, nats"),
     ):
         style = "default" if name == "wgan-gp" else "steps-pre"  # the divergence jumps at 0
-        line = {"color": COLOURS["truth"], "linewidth": 3, "drawstyle": style}
-        axes.plot(DISTANCES, truth, label="truth", **line)
+        line_style = {"color": COLOURS["truth"], "linewidth": 3, "drawstyle": style}
+        axes.plot(DISTANCES, truth, label="truth", **line_style)
         axes.plot(DISTANCES, found[name], "o", color=COLOURS[name], markersize=5, label="estimate")
         axes.set_title(title, loc="left", fontsize=10)
         axes.set_xlabel("distance between the lines")
-        axes.grid(alpha=0.25, linewidth=0.6)
-        axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
     _save(canvas, "wasserstein-lines")
-    rows = zip(DISTANCES, found["wgan-gp"], truths[1], found["gan"], strict=True)
-    _table(
-        "lines",
-        ["distance, true", "critic's estimate", "divergence, true", "discriminator's estimate"],
-        [[f"{value:.3f}" for value in row] for row in rows],
-    )
+    rows = zip(DISTANCES, found["wgan-gp"], divergences, found["gan"], strict=True)
+    columns = [
+        "distance, true",
+        "critic's estimate",
+        "divergence, true",
+        "discriminator's estimate",
+    ]
+    _table("lines", columns, [[f"{value:.3f}" for value in row] for row in rows])
 
 
-def watch_digits(name: str, discriminator_steps: int = 1) -> list[Reading]:
-    """Train a model on digits and return its readings along the way."""
-    import keras
-
-    from zoo.data import load
+def snapshots(paths: Sequence[str]) -> None:
+    """Judge samples of runs by fresh critics and discriminators, draw and tabulate."""
     from zoo.metrics.distance import frechet_distance
     from zoo.metrics.features import feature_network
-    from zoo.planning import Asked, build_model, plan
+    from zoo.planning import load_dataset, open_run
+    from zoo.training import load_model, trained_steps
 
-    request = plan(name, Asked(seed=0))
-    train, test = load("digits", split="train"), load("digits", split="test")
+    runs = [open_run(Path(path)) for path in paths]
+    train, test = load_dataset(runs[0], "train"), load_dataset(runs[0], "test")
     network = feature_network("classifier", train)
-    held_out = network.features(np.asarray(test.read(np.arange(len(test)))[0]))
-    images = np.asarray(train.read(np.arange(len(train)))[0])  # (N, H, W, C)
-    model = build_model(request)
-    if discriminator_steps > 1:
-        first, second = model.players()
-        first = replace(first, steps=discriminator_steps)
-        model.players = lambda: [first, second]
-    model.compile()
+    seen, unseen = (np.asarray(data.read(np.arange(len(data)))[0]) for data in (train, test))
+    half = len(unseen) // 2  # so that as many fakes as reals are asked about
+    reals = np.concatenate([seen[: 4 * half], unseen[:half]])  # (N, H, W, C)
+    features = network.features(unseen)
     readings = []
+    for run in runs:
+        fakes = load_model(run).sample(len(reals), seed=1)
+        readings.append(
+            (
+                trained_steps(run),
+                frechet_distance(features, network.features(fakes[: len(unseen)])),
+                judge("wgan-gp", IMAGE_SIZES, reals, fakes, half),
+                judge("gan", IMAGE_SIZES, reals, fakes, half),
+            )
+        )
+    canvas, (left, right) = _canvas()
+    distances = [reading[1] for reading in readings]
+    for axes, name, place, title in (
+        (left, "wgan-gp", 2, "Critic: earth mover's distance"),
+        (right, "gan", 3, "Discriminator: Jensen-Shannon divergence, nats"),
+    ):
+        estimates = [reading[place] for reading in readings]
+        axes.plot(distances, estimates, "o-", color=COLOURS[name], markersize=5)
+        for steps, distance, estimate in zip(
+            (reading[0] for reading in readings), distances, estimates, strict=True
+        ):
+            axes.annotate(f" step {steps}", (distance, estimate), fontsize=8, va="bottom")
+        axes.set_xscale("log")
+        axes.invert_xaxis()
+        axes.set_ylim(0, 1.15 * max(estimates))
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.set_xlabel("Fréchet distance of the samples; better to the right")
+    right.axhline(math.log(2), color=COLOURS["truth"], linewidth=1)
+    _save(canvas, "wasserstein-snapshots")
+    columns = ["step", f"Fréchet distance/{network.name}", "critic's estimate", "discriminator's"]
+    rows = [[str(s), f"{f:.2f}", f"{w:.3f}", f"{j:.3f}"] for s, f, w, j in readings]
+    _table("snapshots", columns, rows)
 
-    class Watch(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            if (epoch + 1) % (DIGIT_EPOCHS // DIGIT_READINGS):
-                return
-            samples = network.features(self.model.sample(SAMPLES, seed=epoch))
-            distance = frechet_distance(held_out, samples)
-            readings.append(Reading(epoch + 1, estimate_of(name, logs), distance))
 
-    size = request.batch_size * model.slices
-    model.fit(images, batch_size=size, epochs=DIGIT_EPOCHS, callbacks=[Watch()], verbose=0)
-    return readings
-
-
-def digits() -> None:
-    """Train three models on digits, draw and tabulate."""
+def _canvas() -> tuple[Any, Any]:
     from matplotlib.figure import Figure
-    from scipy.stats import spearmanr
 
-    courses: Sequence[tuple[str, str, Callable[[], list[Reading]]]] = (
-        ("WGAN-GP", "wgan-gp", lambda: watch_digits("wgan-gp")),
-        ("GAN", "gan", lambda: watch_digits("gan")),
-        ("GAN, five moves of D", "gan", lambda: watch_digits("gan", discriminator_steps=5)),
-    )
-    canvas = Figure(figsize=(11.0, 3.4), layout="constrained")  # inches
-    rows = []
-    for axes, (title, name, course) in zip(canvas.subplots(1, 3), courses, strict=True):
-        readings = course()
-        estimates = [reading.estimate for reading in readings]
-        distances = [reading.frechet for reading in readings]
-        rank = spearmanr(estimates, distances).statistic
-        label = "distance by the critic" if name == "wgan-gp" else "divergence by D, nats"
-        axes.plot([r.epoch for r in readings], estimates, color=COLOURS[name], label=label)
-        axes.set_ylabel(label, color=COLOURS[name])
-        axes.set_ylim(bottom=0)
-        other = axes.twinx()
-        other.plot([r.epoch for r in readings], distances, color=COLOURS["truth"])
-        other.set_ylabel("Fréchet distance of samples", color=COLOURS["truth"])
-        other.set_yscale("log")
-        axes.set_xlabel("epoch")
-        axes.set_title(f"{title}: rank correlation {rank:.2f}", loc="left", fontsize=10)
-        for reading in (readings[0], readings[len(readings) // 2], readings[-1]):
-            cells = [str(reading.epoch), f"{reading.estimate:.3f}", f"{reading.frechet:.1f}"]
-            rows.append([title, *cells, f"{rank:.2f}"])
-    _save(canvas, "wasserstein-digits")
-    columns = ["training", "epoch", "estimate", "Fréchet distance", "rank correlation, all epochs"]
-    _table("digits", columns, rows)
+    canvas = Figure(figsize=(8.0, 3.2), layout="constrained")  # inches
+    panels = canvas.subplots(1, 2)
+    for axes in panels:
+        axes.grid(alpha=0.25, linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+    return canvas, panels
 
 
 def _save(canvas: Any, name: str) -> None:
@@ -221,6 +206,11 @@ def _table(name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 if __name__ == "__main__":
     from zoo.backends import use_backend
 
-    use_backend(None)
-    for experiment in sys.argv[1:] or ["lines", "digits"]:
-        {"lines": lines, "digits": digits}[experiment]()
+    match sys.argv[1:]:
+        case ["lines"]:
+            use_backend(None)
+            lines()
+        case ["snapshots", _, _, *_]:
+            snapshots(sys.argv[2:])
+        case _:
+            sys.exit("usage: python -m benchmarks.wasserstein lines | snapshots RUN RUN...")

@@ -174,3 +174,16 @@ def test_images_are_in_the_range_of_the_data():
     assert images.dtype == np.float32
     assert images.min() >= 0
     assert images.max() <= 1
+
+
+def test_judges_tell_apart_what_is_apart():
+    from benchmarks.wasserstein import judge
+
+    def points(place, seed):
+        along = np.random.default_rng(seed).uniform(size=8000)
+        pairs = np.stack([np.full(8000, place), along], axis=1)
+        return pairs[:, None, :, None].astype("float32")
+
+    near, far = points(0.0, 1), points(0.5, 2)
+    assert judge("gan", (64,), points(0.0, 0), near, 1000) == pytest.approx(0.0, abs=0.05)
+    assert judge("gan", (64,), points(0.0, 0), far, 1000) > 0.5

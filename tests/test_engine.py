@@ -416,3 +416,33 @@ def test_several_steps_per_execution_end_on_the_same_weights():
 def test_a_config_of_another_model_is_refused():
     with pytest.raises(ConfigError, match=r"Duel takes a DuelConfig. Received: LineConfig"):
         Duel(LineConfig())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"beta_1": 0.0, "epsilon": 1e-3},
+        {"clipnorm": 0.1, "weight_decay": 0.1},
+        {"use_ema": True, "ema_momentum": 0.5},
+        {"amsgrad": True},
+    ],
+    ids=lambda options: ",".join(options) or "plain",
+)
+def test_adam_takes_the_steps_of_keras_own(options):
+    """Whatever kernel the backend has for it, with everything that Keras puts around a step."""
+
+    class Plain(keras.optimizers.Adam):
+        """A class of its own, which the engine leaves as it is."""
+
+    rate = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.9)
+    ended = []
+    for kind in (keras.optimizers.Adam, Plain):
+        model = duel()
+        # SGD for the other, so that only Adam's rounding can tell the two apart.
+        model.compile({"critic": kind(rate, **options), "generator": keras.optimizers.SGD(0.0)})
+        fit(model, epochs=3)
+        optimizer = model.optimizer.by_player["critic"]
+        ended.append(values([*model.critic.trainable_variables, *optimizer.variables]))
+    for own, expected in zip(*ended, strict=True):
+        assert np.allclose(own, expected, rtol=1e-3, atol=1e-5)

@@ -8,9 +8,9 @@ from typing import Any
 from zoo.backends import quietly
 from zoo.card import resolve
 from zoo.checkpoints import latest_checkpoint, load_checkpoint
-from zoo.data import Batches
+from zoo.data import Batches, Dataset
 from zoo.engine.state import restore_state
-from zoo.errors import RunError
+from zoo.errors import DataError, RunError
 from zoo.planning import build_model, card_of, load_dataset
 from zoo.recording import Recorder
 from zoo.runs import Run, RunRequest
@@ -80,6 +80,7 @@ class Trainer:
                 f"Files left out: {len(dataset.skipped)}, such as {some}. `zoo data info "
                 f"{request.data}` names them all."
             )
+        _check_turn(dataset, request.batch_size, model.slices)
         batches = Batches(
             dataset,
             request.batch_size * model.slices,
@@ -184,6 +185,16 @@ def put_averages(model: Any) -> None:
     """Put moving averages in place of the weights, where an optimizer keeps any."""
     model.optimizer.averages_at_end = True
     model.optimizer.finalize_variable_values(model.trainable_variables)
+
+
+def _check_turn(dataset: Dataset, batch_size: int, slices: int) -> None:
+    """Raise DataError where the data do not fill the slices of one turn."""
+    if slices > 1 and len(dataset) < slices * batch_size:
+        raise DataError(
+            f"'{dataset.name}' has {len(dataset)} examples in its split '{dataset.split}'. A turn "
+            f"of this model takes {slices} x {batch_size} = {slices * batch_size}, a batch for "
+            "each move on fresh data. Give a smaller --batch-size."
+        )
 
 
 def _augmentation(request: RunRequest) -> Any:

@@ -6,6 +6,7 @@ Each `on_<backend>.py` has the same names; nothing else in the zoo names a backe
 - `value_and_gradients(model, function, variables)`: `function` returns (objective, terms).
 - `input_gradients(network, inputs, training)`: for penalties on a gradient.
 - `conditionally(model, predicate, action)`: runs an action that changes variables, or does not.
+- `quicken(optimizer)`: takes a faster kernel for the same update, where there is one.
 - `compile_function(model, function)`: a function of tensors, compiled, reading the weights.
 """
 
@@ -19,4 +20,5 @@ StepMixin = _backend.StepMixin
 value_and_gradients = _backend.value_and_gradients
 input_gradients = _backend.input_gradients
 conditionally = _backend.conditionally
+quicken = _backend.quicken
 compile_function = _backend.compile_function

@@ -1,8 +1,10 @@
 """The engine on TensorFlow: gradient tapes and tf.function."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MethodType
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 # Grappler rewrites the graph differently from trace to trace (it reorders sums of three and more
@@ -52,6 +54,37 @@ def conditionally(model: Any, predicate: Any, action: Callable[[], None]) -> Non
         return tf.constant(True)
 
     tf.cond(predicate, act, lambda: tf.constant(False))
+
+
+def quicken(optimizer: keras.optimizers.Optimizer) -> None:
+    """Let Adam update a weight in one pass over memory, where Keras's takes a dozen.
+
+    The formula is the same; weights, moments and gradient are read and written once each.
+    """
+    if type(optimizer) is keras.optimizers.Adam and not optimizer.amsgrad:
+        optimizer.update_step = MethodType(_adam_step, optimizer)
+
+
+def _adam_step(
+    optimizer: keras.optimizers.Adam, gradient: Any, variable: Any, learning_rate: Any
+) -> None:
+    if variable.dtype != tf.float32 or tf.distribute.has_strategy():
+        type(optimizer).update_step(optimizer, gradient, variable, learning_rate)
+        return
+    index = optimizer._get_variable_index(variable)
+    step = tf.cast(optimizer.iterations.value + 1, tf.float32)
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle,
+        m=optimizer._momentums[index].value.handle,
+        v=optimizer._velocities[index].value.handle,
+        beta1_power=tf.pow(optimizer.beta_1, step),
+        beta2_power=tf.pow(optimizer.beta_2, step),
+        lr=tf.cast(learning_rate, tf.float32),
+        beta1=optimizer.beta_1,
+        beta2=optimizer.beta_2,
+        epsilon=optimizer.epsilon,
+        grad=tf.cast(tf.convert_to_tensor(gradient), tf.float32),
+    )
 
 
 def compile_function(

@@ -53,6 +53,10 @@ def conditionally(model: Any, predicate: Any, action: Callable[[], None]) -> Non
         action()
 
 
+def quicken(optimizer: Any) -> None:
+    """Leave an optimizer as it is: Keras has torch's own kernels."""
+
+
 def compile_function(
     model: Any, function: Callable[..., Any], *, xla: bool = False
 ) -> Callable[..., Any]:

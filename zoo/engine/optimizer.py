@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.engine.backend import conditionally
+from zoo.engine.backend import conditionally, quicken
 from zoo.engine.player import Player
 
 # Dynamic loss scaling for float16, with the constants of Keras's LossScaleOptimizer, which cannot
@@ -39,6 +39,8 @@ class PlayersOptimizer(keras.optimizers.MultiOptimizer):
         }
         super().__init__(lambda variable: owners[id(variable)], name="players")
         self.by_player = dict(optimizers)
+        for optimizer in self.by_player.values():
+            quicken(optimizer)
         self.averages_at_end = True
         self._scales: dict[str, tuple[keras.Variable, keras.Variable]] = {}
         if scale_losses:

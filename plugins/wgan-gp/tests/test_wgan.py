@@ -7,7 +7,7 @@ from keras import ops
 from zoo_wgan_gp import WGAN, WGANConfig
 from zoo_wgan_gp.wgan import generator_moves
 
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, DataError
 from zoo.planning import Asked, plan
 from zoo.training import train_anew
 
@@ -92,7 +92,7 @@ def test_long_training_must_be_whole_turns():
 
 def test_fewer_images_than_a_turn_takes_are_refused(tmp_path):
     asked = Asked(batch_size=1000, steps=1)  # five slices of 1000 from fewer than 1500 digits
-    with pytest.raises(Exception, match="do not fill one batch"):
+    with pytest.raises(DataError, match="takes 5 x 1000 = 5000, a batch for each move"):
         train_anew(plan("wgan", asked), tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
 
