@@ -215,6 +215,46 @@ class PluginContract:
         different = [name for (name, a), (_, b) in pairs if not np.array_equal(a, b)]
         assert not different, f"These differ after resuming: {different}"
 
+    def test_what_it_claims_of_decoding_holds(self, trained: Any, dataset: Any) -> None:
+        """Draws of the prior are numbered by the seed, and are decoded to examples."""
+        import keras
+
+        from zoo.protocols import Decodes, Inverts
+
+        model = trained[0]
+        if not isinstance(model, Decodes):
+            pytest.skip("The model makes no examples of latent vectors.")
+        latents = model.draw_latents(4, seed=5)
+        assert latents.ndim == 2
+        assert np.array_equal(latents[:2], model.draw_latents(2, seed=5))
+        assert not np.array_equal(latents, model.draw_latents(4, seed=6))
+        labels = dataset.read(np.arange(4))[1]
+        decoded = model.decode(latents, labels)
+        examples, _ = dataset.read(np.arange(4))
+        assert decoded.shape == examples.shape
+        assert decoded.dtype == examples.dtype
+        if isinstance(model, Inverts):
+            labels = None if labels is None else keras.ops.convert_to_tensor(labels)
+            pixels = model.pixels(keras.ops.convert_to_tensor(latents), labels)
+            pixels = keras.ops.convert_to_numpy(pixels)
+            assert np.allclose(pixels, decoded, atol=1e-5)
+
+    def test_what_it_claims_of_features_holds(self, trained: Any, dataset: Any) -> None:
+        """Features are finite numbers, a vector for each example, whatever stands beside it."""
+        from zoo.protocols import Conditional, HasFeatures
+
+        model = trained[0]
+        if not isinstance(model, HasFeatures):
+            pytest.skip("The model sees no features in examples.")
+        if isinstance(model, Conditional) and "class" in model.conditions:
+            pytest.skip("Its features are for a model that is not told the class.")
+        x, _ = dataset.read(np.arange(4))
+        features = model.features(x)
+        assert features.ndim == 2
+        assert len(features) == 4
+        assert np.isfinite(features).all()
+        assert np.allclose(features[:1], model.features(x[:1]), atol=1e-5)
+
     def test_what_it_claims_of_latents_holds(self, trained: Any, dataset: Any) -> None:
         """Latent vectors and examples have the shapes that `Encodes` promises."""
         from zoo.protocols import Encodes
