@@ -19,7 +19,8 @@ class LatentGenerator(PlayerModel):
     """A model that makes images of latent vectors drawn from a prior, and of labels if it must.
 
     A subclass sets `self.generator`, from latent vectors (B, Z), and one-hot labels (B, L) where
-    its configuration has `class_conditional` set, to images (B, H, W, C) in [0, 1].
+    its configuration has `class_conditional` set, to images (B, H, W, C) in [0, 1]; or it
+    overrides `pixels`, as a VAE does that has a decoder.
 
     Args:
         config: The model's configuration, with `latent_size`; `class_conditional` and

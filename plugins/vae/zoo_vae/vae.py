@@ -22,10 +22,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.engine import Player, PlayerModel, compile_function, in_batches
-from zoo.errors import DataError
+from zoo.engine import Player, compile_function, in_batches
+from zoo.generators import LatentGenerator
 from zoo.losses import bernoulli_nll_nats, gaussian_kl_nats, gaussian_nll_nats
-from zoo.priors import draw_prior
 from zoo_vae.config import VAEConfig
 from zoo_vae.networks import build_decoder, build_encoder
 
@@ -45,7 +44,7 @@ class PixelLogVariance(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="zoo_vae")
-class VAE(PlayerModel):
+class VAE(LatentGenerator):
     """Variational autoencoder, dense or convolutional.
 
     Args:
@@ -63,7 +62,6 @@ class VAE(PlayerModel):
         self.decoder = build_decoder(config, classes)
         self.pixel_log_variance = PixelLogVariance() if config.likelihood == "gaussian" else None
         self.mean_compiled = compile_function(self, lambda x, y: self.posterior(x, y)[0])
-        self.pixels_compiled = compile_function(self, self.pixels)
         self.log_weights_compiled = compile_function(self, self.log_weights)
 
     def players(self) -> Sequence[Player]:
@@ -149,73 +147,15 @@ class VAE(PlayerModel):
         return ops.sigmoid(self.logits(latents, labels))
 
     @property
-    def takes_labels(self) -> bool:
-        """Whether encoder and decoder are given the label."""
-        return self.config.class_conditional
-
-    @property
     def likelihood_of(self) -> Literal["discrete", "binary", "density"]:
         """What the likelihood is of: black-and-white pixels, or a density of real numbers."""
         return "density" if self.config.likelihood == "gaussian" else "binary"
 
-    @property
-    def conditions(self) -> Sequence[Literal["class", "text", "attribute"]]:
-        """What a sample can be asked for by."""
-        return ("class",) if self.takes_labels else ()
-
-    def one_hot(self, y: Any) -> Any:
-        """Return labels (B,) as one-hot vectors (B, L)."""
-        if y is None:
-            raise DataError(
-                "This VAE is class-conditional and needs labels. Received none. Give data with "
-                "labels, or set class_conditional to False."
-            )
-        return ops.one_hot(y, self.config.class_count)
-
     # What it can do once trained: NumPy in, NumPy out.
-
-    def sample(
-        self,
-        count: int,
-        *,
-        seed: int = 0,
-        labels: Any = None,
-        temperature: float = 1.0,
-        truncation: float | None = None,
-    ) -> np.ndarray:
-        """Return `count` images drawn from the prior, (count, H, W, C) in [0, 1].
-
-        An image is the mean of p(x|z). `temperature` scales the standard deviation of z, and
-        `truncation` cuts its distribution off on both sides.
-        """
-        if self.takes_labels and labels is None:
-            labels = np.arange(count) % self.config.class_count
-        latents = self.draw_latents(
-            count, seed=seed, temperature=temperature, truncation=truncation
-        )
-        return self.decode(latents, labels)
-
-    def draw_latents(
-        self,
-        count: int,
-        *,
-        seed: int = 0,
-        temperature: float = 1.0,
-        truncation: float | None = None,
-    ) -> np.ndarray:
-        """Return `count` draws of the prior, (count, Z)."""
-        size = self.config.latent_size
-        return draw_prior(
-            "normal", count, size, seed=seed, temperature=temperature, truncation=truncation
-        )
 
     def encode(self, x: Any, labels: Any = None) -> np.ndarray:
         """Return the mean of q(z|x), (B, Z), for images (B, H, W, C)."""
         return in_batches(self.mean_compiled, IMAGES_PER_CALL, x, labels)
-
-    def decode(self, latents: Any, labels: Any = None) -> np.ndarray:
-        """Return images (B, H, W, C) in [0, 1] for latent vectors (B, Z)."""
-        return in_batches(self.pixels_compiled, IMAGES_PER_CALL, latents, labels)
 
     def log_likelihood(
         self, x: Any, labels: Any = None, *, importance_samples: int = 1, seed: int = 0
