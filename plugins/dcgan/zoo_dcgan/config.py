@@ -67,7 +67,7 @@ _MNIST = {"generator_filters": 64, "discriminator_filters": 64, "kernel_size": 4
 
 PRESETS = {
     "laptop": Preset(
-        summary="Handwritten digits of 8x8 pixels; about two minutes on two cores.",
+        summary="Handwritten digits of 8x8 pixels; under a minute on two cores.",
         data="digits",
         epochs=150,
         batch_size=64,

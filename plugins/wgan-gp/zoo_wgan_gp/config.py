@@ -158,7 +158,7 @@ WGAN_PRESETS = {
         batch_size=64,
     ),
     "mnist": Preset(
-        summary="MNIST at 28x28, convolutions, larger steps than the paper's; about an hour.",
+        summary="MNIST at 28x28, convolutions, larger steps than the paper's; half an hour.",
         data="mnist",
         epochs=30,
         batch_size=64,
@@ -192,7 +192,7 @@ WGAN_GP_PRESETS = {
         },
     ),
     "mnist": Preset(
-        summary="MNIST at 28x28, convolutions; about an hour.",
+        summary="MNIST at 28x28, convolutions; half an hour or more.",
         data="mnist",
         epochs=30,
         batch_size=64,
