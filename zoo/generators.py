@@ -1,12 +1,11 @@
 """What every model with a generator of latent vectors can do, whatever it is trained against."""
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from keras import ops
 
+from zoo.conditions import ClassConditional
 from zoo.engine import PlayerModel, compile_function, in_batches
-from zoo.errors import DataError
 from zoo.priors import Prior, draw_prior, prior_tensor
 
 # Shapes: B batch, N count asked for, Z latent size, L number of classes, H height, W width,
@@ -15,7 +14,7 @@ from zoo.priors import Prior, draw_prior, prior_tensor
 IMAGES_PER_CALL = 256
 
 
-class LatentGenerator(PlayerModel):
+class LatentGenerator(ClassConditional, PlayerModel):
     """A model that makes images of latent vectors drawn from a prior, and of labels if it must.
 
     A subclass sets `self.generator`, from latent vectors (B, Z), and one-hot labels (B, L) where
@@ -33,29 +32,6 @@ class LatentGenerator(PlayerModel):
     def __init__(self, config: Any, **kwargs: Any):
         super().__init__(config, **kwargs)
         self.pixels_compiled = compile_function(self, self.pixels)
-
-    @property
-    def takes_labels(self) -> bool:
-        """Whether the generator is given a label."""
-        return getattr(self.config, "class_conditional", False)
-
-    @property
-    def conditions(self) -> tuple[Literal["class"], ...]:
-        """What a sample can be asked for by."""
-        return ("class",) if self.takes_labels else ()
-
-    def one_hot(self, labels: Any) -> Any:
-        """Return labels (B,) as one-hot vectors (B, L).
-
-        Raises:
-            DataError: If there are none.
-        """
-        if labels is None:
-            raise DataError(
-                f"This {type(self).__name__} is class-conditional and needs labels. Received none. "
-                "Give data with labels, or set class_conditional to False."
-            )
-        return ops.one_hot(labels, self.config.class_count)
 
     def generate(self, latents: Any, labels: Any, training: bool) -> Any:
         """Return images (B, H, W, C) in [0, 1] for latent vectors (B, Z), as tensors."""
@@ -113,7 +89,5 @@ class LatentGenerator(PlayerModel):
 
     def decode(self, latents: Any, labels: Any = None) -> np.ndarray:
         """Return images (B, H, W, C) in [0, 1]; labels that are not given are all in turn."""
-        if self.takes_labels and labels is None:
-            labels = np.arange(len(latents)) % self.config.class_count
-        labels = labels if self.takes_labels else None
+        labels = self.labels_for(len(latents), labels)
         return in_batches(self.pixels_compiled, IMAGES_PER_CALL, latents, labels)

@@ -16,7 +16,10 @@ import numpy as np
 
 @runtime_checkable
 class GenerativeModel(Protocol):
-    """Whatever can be sampled from."""
+    """Whatever can be sampled from.
+
+    A model whose samples take long says `samples_slowly = True`: no metric then draws many unasked.
+    """
 
     config: Any
 
@@ -96,7 +99,11 @@ class Completes(Protocol):
     """A model that fills in what is missing."""
 
     def complete(self, x: np.ndarray, known: np.ndarray, *, seed: int = 0) -> np.ndarray:
-        """Return examples (B, ...) that equal `x` where `known` (B, ...) is true."""
+        """Return examples (B, ...) that equal `x` where `known` (B, ...) is true.
+
+        The seed decides the rest; what `x` holds there changes nothing. A `Conditional` model takes
+        `labels` too, an autoregressive one `temperature`.
+        """
         ...
 
 

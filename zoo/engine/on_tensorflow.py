@@ -91,4 +91,5 @@ def compile_function(
     model: Any, function: Callable[..., Any], *, xla: bool = False
 ) -> Callable[..., Any]:
     """Return `function` of tensors compiled into one graph; it reads the weights when called."""
-    return tf.function(function, jit_compile=xla, autograph=False, reduce_retracing=True)
+    # XLA compiles for each shape anyway, and what it compiles may build on shapes that are known.
+    return tf.function(function, jit_compile=xla, autograph=False, reduce_retracing=not xla)

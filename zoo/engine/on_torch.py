@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from keras import ops
+from keras import ops, tree
 
 
 class StepMixin:
@@ -65,8 +65,10 @@ def compile_function(
     @functools.wraps(function)
     def run(*tensors: Any) -> Any:
         with torch.no_grad():
-            return function(
-                *(None if tensor is None else ops.convert_to_tensor(tensor) for tensor in tensors)
-            )
+            return function(*tree.map_structure(_tensor, tensors))
 
     return run
+
+
+def _tensor(array: Any) -> Any:
+    return None if array is None else ops.convert_to_tensor(array)

@@ -70,6 +70,7 @@ class Metric:
         function: Reference to `function(model, dataset, settings) -> dict[str, Figure]`.
         needs: Protocols of `zoo.protocols`, or `PlayerModel`; any one of them will do.
         is_cheap: Whether `zoo evaluate` measures it unasked.
+        draws: Whether it draws many samples: not unasked, then, of a model that `samples_slowly`.
         kind: Kind of data that it can measure; None where that does not matter.
     """
 
@@ -77,6 +78,7 @@ class Metric:
     function: str
     needs: tuple[str, ...]
     is_cheap: bool
+    draws: bool = False
     kind: Kind | None = None
 
 
@@ -98,6 +100,7 @@ METRICS: Mapping[str, Metric] = {
         function="zoo.metrics.distance:measure_distance",
         needs=("GenerativeModel",),
         is_cheap=True,
+        draws=True,
         kind="image",
     ),
     "precision-recall": Metric(

@@ -9,7 +9,7 @@ from typing import Any
 from zoo import protocols
 from zoo.card import Kind, resolve
 from zoo.checkpoints import read_json, write_atomically
-from zoo.data import Dataset, load
+from zoo.data import Dataset, SoundForm, load
 from zoo.engine import PlayerModel
 from zoo.errors import DataError, RunError, did_you_mean
 from zoo.media.report import write_card, write_report
@@ -123,7 +123,10 @@ def choose_metrics(model: Any, names: Sequence[str], model_name: str, kind: Kind
         for name, metric in METRICS.items()
         if not able.isdisjoint(metric.needs) and metric.kind in (None, kind)
     }
-    cheap = [name for name, metric in suitable.items() if metric.is_cheap]
+    slow = getattr(model, "samples_slowly", False)
+    cheap = [
+        name for name, metric in suitable.items() if metric.is_cheap and not (metric.draws and slow)
+    ]
     if not cheap:
         raise MetricError(
             f"No metric suits '{model_name}' unasked. It has: {has}, and models data of kind "
@@ -149,10 +152,11 @@ def load_examples(run: Run, model: Any, data: str | None, split: str | None) -> 
         return held_out(run) if split is None else load_dataset(run, split)
     kind = card_of(run.request).kind
     size = tuple(model.config.image_shape[:2]) if kind == "image" else None
+    sound = _sound_form(run, model) if kind == "waveform" else None
     if split is None:
-        splits = load(data, kind=kind, image_size=size).splits
+        splits = load(data, kind=kind, image_size=size, sound=sound).splits
         split = next(name for name in ("test", "validation", "train") if name in splits)
-    dataset = load(data, split=split, kind=kind, image_size=size)
+    dataset = load(data, split=split, kind=kind, image_size=size, sound=sound)
     for name, value in dataset.spec.config_values().items():
         if name in _CLASS_FIELDS and not takes_class(model):
             continue
@@ -185,3 +189,13 @@ def _read_kept(run: Run) -> dict[str, Any]:
             "once more."
         )
     return kept
+
+
+def _sound_form(run: Run, model: Any) -> SoundForm:
+    """Return the form of sounds that a model takes."""
+    rate, length = model.config.sample_rate_hz, getattr(model.config, "length", None)
+    return SoundForm(
+        sample_rate_hz=rate,
+        clip_seconds=run.request.clip_seconds if length is None else length / rate,
+        trim_silence=run.request.trim_silence,
+    )

@@ -292,6 +292,71 @@ class PluginContract:
             noise = 3 * np.std(draws) / np.sqrt(len(draws) - 1)
             assert tighter.mean() > np.mean(draws) - noise
 
+    def test_kept_state_predicts_what_the_network_does(self, trained: Any, dataset: Any) -> None:
+        """A decoder's logits are those of the network that sees the whole example."""
+        import keras
+
+        from zoo.autoregression import AutoregressiveModel
+        from zoo.testing.replay import replay_logits
+
+        model = trained[0]
+        if not isinstance(model, AutoregressiveModel):
+            pytest.skip("The model does not make examples element by element.")
+        x, y = dataset.read(np.arange(2))
+        y = y if model.takes_labels else None
+        codes = model.codes(keras.ops.convert_to_tensor(x))
+        labels = None if y is None else keras.ops.convert_to_tensor(y)
+        logits = keras.ops.convert_to_numpy(model.logits(codes, labels, False))
+        assert np.allclose(replay_logits(model, x, y), logits, atol=1e-5)
+
+    def test_no_element_sees_itself_or_what_comes_after(self, trained: Any, dataset: Any) -> None:
+        """Another level changes no prediction up to its own, and the next where there is one."""
+        import keras
+
+        from zoo.autoregression import AutoregressiveModel
+
+        model = trained[0]
+        if not isinstance(model, AutoregressiveModel):
+            pytest.skip("The model does not make examples element by element.")
+        x, y = dataset.read(np.arange(2))
+        labels = keras.ops.convert_to_tensor(y) if model.takes_labels else None
+        codes = keras.ops.convert_to_numpy(model.codes(keras.ops.convert_to_tensor(x)))
+
+        def logits(codes: np.ndarray) -> np.ndarray:
+            found = model.logits(keras.ops.convert_to_tensor(codes), labels, False)
+            return np.asarray(keras.ops.convert_to_numpy(found)).reshape(2, codes[0].size, -1)
+
+        before = logits(codes)
+        for place in (0, codes[0].size // 2, codes[0].size - 2):
+            other = codes.copy().reshape(2, -1)
+            other[:, place] = (other[:, place] + model.levels // 2) % model.levels
+            after = logits(other.reshape(codes.shape))
+            assert np.array_equal(after[:, : place + 1], before[:, : place + 1])
+            assert not np.array_equal(after[:, place + 1], before[:, place + 1])
+
+    def test_what_it_claims_of_completion_holds(self, trained: Any, dataset: Any) -> None:
+        """What is known stays, whatever of an example that is; the seed decides the rest."""
+        from zoo.metrics.examples import known_labels
+        from zoo.protocols import Completes
+
+        model = trained[0]
+        if not isinstance(model, Completes):
+            pytest.skip("The model does not complete.")
+        x, y = dataset.read(np.arange(2))
+        labels = known_labels(model, y)
+        options = {} if labels is None else {"labels": labels}
+        some, nothing = np.random.default_rng(0).random(x.shape) < 0.5, np.zeros(x.shape, bool)
+        for known in (some, nothing, ~nothing):
+            made = model.complete(x, known, seed=5, **options)
+            assert made.shape == x.shape
+            assert made.dtype == x.dtype
+            assert np.array_equal(made[known], x[known])
+            assert np.isfinite(made).all()
+        made = model.complete(x, some, seed=5, **options)
+        hidden = np.where(some, x, 1 - x)
+        assert np.array_equal(made, model.complete(hidden, some, seed=5, **options))
+        assert not np.array_equal(made, model.complete(x, some, seed=6, **options))
+
     def test_what_it_claims_of_conditions_holds(self, trained: Any, request_: Any) -> None:
         """A class that is asked for changes the samples."""
         from zoo.protocols import Conditional
