@@ -91,8 +91,8 @@ def test_a_registered_set_of_another_kind_is_refused():
 
 
 def test_a_path_of_a_kind_without_reader_says_so(tmp_path):
-    with pytest.raises(DataError, match=r"no reader yet .*waveform.*Kinds with a reader: image"):
-        load(str(tmp_path), kind="waveform")
+    with pytest.raises(DataError, match=r"no reader yet .*tokens.*Kinds with a reader: image"):
+        load(str(tmp_path), kind="tokens")
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "/no/where", "~/no where", "picture.png", ".\n"])
@@ -114,9 +114,9 @@ def test_a_misspelt_tfds_name_is_corrected(name):
         load(name)
 
 
-def test_a_tfds_set_of_another_kind_than_images_is_refused():
+def test_a_tfds_set_of_another_kind_than_images_and_sounds_is_refused():
     pytest.importorskip("tensorflow_datasets")
-    with pytest.raises(DataError, match=r"only image sets.*Expected: tokens data"):
+    with pytest.raises(DataError, match=r"only sets of images and of sounds.*Expected: tokens"):
         load("mnist", kind="tokens")
 
 

@@ -11,13 +11,16 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 # From the ground up: a module may import from its own layer and those before it.
-TRAINING = ("training", "planning", "recording", "runs", "checkpoints", "sampling")
+TRAINING = ("training", "planning", "recording", "runs", "checkpoints", "sampling", "watching")
 WATCHING = ("doctor", "records")
-LATENT = ("latent", "inversion", "attributes")
+LATENT = ("latent", "inversion", "attributes", "completion")
 LAYERS = (
     ("zoo.errors", "zoo.card", "zoo.config", "zoo.protocols", "zoo.shapes", "zoo.priors"),
     ("zoo.registry", "zoo.backends"),
-    ("zoo.engine", "zoo.data", "zoo.losses", "zoo.layers", "zoo.generators"),
+    (
+        *("zoo.engine", "zoo.data", "zoo.losses", "zoo.layers", "zoo.conditions"),
+        *("zoo.generators", "zoo.autoregression"),
+    ),
     ("zoo.metrics", "zoo.media", *(f"zoo.{name}" for name in TRAINING + WATCHING + LATENT)),
     ("zoo.commands", "zoo.testing", "zoo.pytest_plugin"),
 )
@@ -126,7 +129,10 @@ def test_what_zoo_list_reaches_imports_nothing_heavy_when_it_is_imported(name):
     "arguments",
     [["--help"], ["--version"], ["list"], ["list", "--json"], ["info", "vae"], ["plugin", "list"]]
     + [["env"], ["completion", "zsh"]]
-    + [[command, "--help"] for command in ("train", "sample", "evaluate", "latent", "data")],
+    + [
+        [command, "--help"]
+        for command in ("train", "sample", "complete", "evaluate", "latent", "data")
+    ],
     ids=" ".join,
 )
 def test_a_quick_command_imports_neither_keras_nor_numpy(arguments):

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from zoo.data import ImageSpec, TokensSpec
 from zoo.errors import RunError, ZooError
 from zoo.media import MediaError, grid_image, save_gif, save_grid, save_samples
 from zoo.media.grid import SEPARATOR_GREY, SEPARATOR_PIXELS
@@ -120,13 +121,14 @@ def test_a_film_needs_frames_of_one_size_and_a_time(tmp_path):
 
 def test_samples_get_the_suffix_of_their_kind(tmp_path):
     batch = images(1, 8, 8, 1)
-    assert save_samples("image", batch, tmp_path / "a") == tmp_path / "a.png"
-    assert save_samples("image", batch, tmp_path / "b.png") == tmp_path / "b.png"
+    spec = ImageSpec(image_shape=(8, 8, 1))
+    assert save_samples(spec, batch, tmp_path / "a") == [tmp_path / "a.png"]
+    assert save_samples(spec, batch, tmp_path / "b.png") == [tmp_path / "b.png"]
     np.testing.assert_array_equal(read(tmp_path / "a.png"), np.asarray(grid_image(batch)))
     with pytest.raises(MediaError, match=r"are written as '\.png'\. Received: 'c\.jpg'"):
-        save_samples("image", batch, tmp_path / "c.jpg")
+        save_samples(spec, batch, tmp_path / "c.jpg")
 
 
 def test_a_kind_that_has_no_file_yet_is_refused_by_name(tmp_path):
-    with pytest.raises(MediaError, match="kind 'holograms' cannot be written"):
-        save_samples("holograms", np.zeros((1, 3)), tmp_path / "a")
+    with pytest.raises(MediaError, match="kind 'tokens' cannot be written"):
+        save_samples(TokensSpec(max_length=3, vocabulary=("a",)), np.zeros((1, 3)), tmp_path / "a")

@@ -20,10 +20,10 @@ from small_runs import (
 
 from zoo.checkpoints import latest_checkpoint
 from zoo.commands import run as zoo
+from zoo.data.dataset import AT_A_GLANCE, ImageSpec
 from zoo.errors import DataError, NonFiniteError, RunError
 from zoo.media import save_samples
 from zoo.planning import Asked, plan
-from zoo.recording import SAMPLES_SHOWN
 from zoo.runs import Run
 from zoo.training import legs, load_model, train_anew, train_on, trained_steps
 
@@ -183,7 +183,9 @@ def test_samples_are_drawn_with_averages_while_checkpoints_hold_what_was_trained
     pictures = {}
     for name, weights in (("trained", trained), ("average", average)):
         archived.painter.set_weights([weights])
-        path = save_samples("image", archived.sample(SAMPLES_SHOWN), tmp_path / f"{name}.png")
+        samples = archived.sample(AT_A_GLANCE["image"])
+        path = tmp_path / f"{name}.png"
+        save_samples(ImageSpec(image_shape=samples.shape[1:]), samples, path)
         pictures[name] = path.read_bytes()
     assert drawn == pictures["average"] != pictures["trained"]
 

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from zoo.card import ModelCard
+from zoo.config import Preset
 from zoo.engine import Player, PlayerModel, every, input_gradients
 
 
@@ -152,3 +154,114 @@ class Duel(PlayerModel):
     def sample(self, count, *, seed=0):
         noise = keras.random.normal((count, 4), seed=seed)
         return keras.ops.convert_to_numpy(self.generator(noise, training=False))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EchoConfig:
+    """Configuration of `Echo`; the data decide one of the shapes.
+
+    Args:
+        image_shape: (H, W, C) of images.
+        video_shape: (T, H, W, C) of films.
+        length: Samples of sounds.
+        sample_rate_hz: Samples per second of sounds.
+        class_conditional: Whether the label decides what an example begins with.
+        class_count: Labels.
+    """
+
+    image_shape: tuple[int, int, int] = (0, 0, 0)
+    video_shape: tuple[int, int, int, int] = (0, 0, 0, 0)
+    length: int = 0
+    sample_rate_hz: int = 0
+    class_conditional: bool = False
+    class_count: int = 0
+
+
+@keras.saving.register_keras_serializable(package="throwaway")
+class Echo(PlayerModel):
+    """Each row, sample or frame is the one before it, or, with a chance that it learns, noise.
+
+    At temperature 0 what is made of a beginning is the last that is given, over and over; where
+    nothing is, it is 0, or with classes the label's share of 1.
+    """
+
+    config_class = EchoConfig
+
+    def __init__(self, config=None, **kwargs):
+        super().__init__(config or EchoConfig(), **kwargs)
+        self.chance = keras.Sequential(
+            [
+                keras.Input((1,)),
+                layers.Dense(1, use_bias=False, activation="sigmoid", kernel_initializer="zeros"),
+            ]
+        )
+
+    @property
+    def conditions(self):
+        return ("class",) if self.config.class_conditional else ()
+
+    @property
+    def example_shape(self):
+        config = self.config
+        shapes = (config.image_shape, config.video_shape, (config.length,))
+        return next(shape for shape in shapes if shape[0])
+
+    def players(self):
+        return [
+            Player(
+                name="chance",
+                networks=[self.chance],
+                loss=self.nll,
+                terms=("nll_nats",),
+                optimizer=lambda: keras.optimizers.SGD(0.1),
+            )
+        ]
+
+    def nll(self, x, y, training):
+        chance = self.chance(ops.ones((1, 1)), training=training)[0, 0]
+        changed = ops.mean(ops.cast(x[:, 1:] != x[:, :-1], "float32"))
+        return {"nll_nats": -changed * ops.log(chance) - (1 - changed) * ops.log(1 - chance)}
+
+    def sample(self, count, *, seed=0, labels=None, temperature=1.0):
+        x = np.zeros((count, *self.example_shape), "float32")
+        return self.complete(x, x > 0, seed=seed, labels=labels, temperature=temperature)
+
+    def complete(self, x, known, *, seed=0, labels=None, temperature=1.0):
+        chance = temperature * keras.ops.convert_to_numpy(self.chance(ops.ones((1, 1))))[0, 0]
+        generator = np.random.default_rng(seed)
+        share = np.zeros(len(x)) if labels is None else labels / max(1, self.config.class_count)
+        before = np.broadcast_to(share.reshape(-1, *[1] * (x.ndim - 2)), x[:, 0].shape)
+        rows = []
+        for row in range(x.shape[1]):
+            fresh = generator.random(before.shape)
+            made = np.where(generator.random(before.shape) < chance, fresh, before)
+            before = np.where(known[:, row], x[:, row], made).astype("float32")
+            rows.append(before)
+        return np.stack(rows, axis=1)
+
+
+ECHO_PRESETS = {
+    name: Preset(summary="Tiny.", data="digits", epochs=1, batch_size=4)
+    for name in ("laptop", "paper")
+}
+
+
+def echo_card(name, kind, data):
+    return ModelCard(
+        name=name,
+        title="Echo",
+        summary="Says again what was said.",
+        paper="A. Author, On Echoes",
+        year=2001,
+        url="https://example.org",
+        kind=kind,
+        data=data,
+        model="throwaway:Echo",
+        config="throwaway:EchoConfig",
+        presets="throwaway:ECHO_PRESETS",
+    )
+
+
+IMAGE_ECHO = echo_card("image-echo", "image", "digits")
+SOUND_ECHO = echo_card("sound-echo", "waveform", "notes")
+FILM_ECHO = echo_card("film-echo", "video", "moving-digits")

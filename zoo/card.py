@@ -68,8 +68,8 @@ class DatasetCard:
         summary: One line: what it holds and how much of it.
         source: Where it comes from (a URL, or the package that carries it).
         licence: Licence as stated by the source.
-        load: Reference to the loader, `"module:function"`; the function takes `split` and
-            `image_size` by keyword (`image_size` only for images) and returns a `Dataset`.
+        load: Reference to the loader, `"module:function"`; the function takes `split` by keyword,
+            of images also `image_size`, of waveforms also `sound`, and returns a `Dataset`.
     """
 
     name: str

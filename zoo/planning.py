@@ -8,13 +8,18 @@ from typing import Any
 
 from zoo import backends, registry
 from zoo.card import ModelCard, resolve
-from zoo.config import find_preset, from_json, make_config, parse_overrides, to_json
+from zoo.config import Preset, find_preset, from_json, make_config, parse_overrides, to_json
 from zoo.data.dataset import Dataset
+from zoo.data.waveforms import SoundForm
 from zoo.errors import ConfigError, RunError, ZooError
 from zoo.runs import Run, RunRequest, differences
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 DEFAULT_PRESET = "laptop"
+_HOW_TO_CHANGE = {
+    "image": " --image-size resizes images.",
+    "waveform": " --sample-rate and --clip-seconds change the form of sounds.",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +31,9 @@ class Asked:
         overrides: `"field=value"` for the model's configuration.
         data: Name or path of the data.
         image_size: (H, W) to resize images to.
+        sample_rate_hz: Rate to resample sounds to.
+        clip_seconds: Length of an example of sounds.
+        trim_silence: Whether silence is cut from both ends of sounds.
         augment: Name of augmentations.
         epochs: Passes over the data.
         steps: Training steps, in place of epochs.
@@ -39,6 +47,9 @@ class Asked:
     overrides: Sequence[str] = ()
     data: str | None = None
     image_size: tuple[int, int] | None = None
+    sample_rate_hz: int | None = None
+    clip_seconds: float | None = None
+    trim_silence: bool = False
     augment: str | None = None
     epochs: int | None = None
     steps: int | None = None
@@ -63,14 +74,12 @@ def plan(model: str, asked: Asked) -> RunRequest:
     _check_length(asked)
     backend = backends.use_backend(asked.backend or preset.backend)
     if asked.augment is not None:
-        from zoo.data import Augmentation
-
-        Augmentation(asked.augment, 0)  # its name is checked before anything is made
-    image_size = asked.image_size
-    if image_size is None and asked.data is None and preset.image_size is not None:
-        image_size = (preset.image_size, preset.image_size)
+        _check_augmentation(asked.augment, card)
+    image_size, sound = _form(asked, preset)
     data = asked.data or preset.data
-    dataset = _load(data, "train", card.kind, image_size)
+    from zoo.data import load
+
+    dataset = load(data, kind=card.kind, image_size=image_size, sound=sound)
     values = {**preset.config, **overrides}
     config = make_config(config_class, _with_data_values(config_class, values, overrides, dataset))
     lasts = (
@@ -86,6 +95,9 @@ def plan(model: str, asked: Asked) -> RunRequest:
         config=to_json(config),
         data=data,
         image_size=image_size,
+        sample_rate_hz=sound.sample_rate_hz,
+        clip_seconds=sound.clip_seconds,
+        trim_silence=sound.trim_silence,
         augment=asked.augment,
         fingerprint=dataset.fingerprint,
         epochs=lasts[0],
@@ -112,7 +124,7 @@ def plan_resume(run: Run, model: str | None, asked: Asked) -> RunRequest:
     given = {
         name: value
         for name, value in dataclasses.asdict(asked).items()
-        if value is not None and name != "overrides"
+        if value is not None and value is not False and name != "overrides"
     }
     if asked.epochs is not None or asked.steps is not None:
         given |= {"epochs": asked.epochs, "steps": asked.steps}
@@ -124,7 +136,7 @@ def plan_resume(run: Run, model: str | None, asked: Asked) -> RunRequest:
     )
     if not differences(wanted, recorded):
         backends.use_backend(recorded.backend)
-        dataset = _load(wanted.data, "train", card.kind, wanted.image_size)
+        dataset = _load(wanted, "train")
         wanted = dataclasses.replace(wanted, fingerprint=dataset.fingerprint)
     lines = differences(wanted, recorded)
     if lines:
@@ -154,14 +166,13 @@ def load_dataset(run: Run, split: str) -> Dataset:
         RunError: If the training data have changed since.
     """
     request = run.request
-    kind = card_of(request).kind
-    train = _load(request.data, "train", kind, request.image_size)
+    train = _load(request, "train")
     if train.fingerprint != request.fingerprint:
         raise RunError(
             f"The data '{request.data}' have changed since '{run.path}' was trained on them. "
             "Restore them, or name other data with --data."
         )
-    return train if split == "train" else _load(request.data, split, kind, request.image_size)
+    return train if split == "train" else _load(request, split)
 
 
 def held_out(run: Run) -> Dataset:
@@ -191,10 +202,45 @@ def build_model(request: RunRequest) -> Any:
         keras.config.set_dtype_policy(policy)
 
 
-def _load(data: str, split: str, kind: Any, image_size: tuple[int, int] | None) -> Dataset:
+def _form(asked: Asked, preset: Preset) -> tuple[tuple[int, int] | None, SoundForm]:
+    """Return the size of images, and the form of sounds; a preset speaks of its own data alone."""
+    size, rate, seconds = asked.image_size, asked.sample_rate_hz, asked.clip_seconds
+    if asked.data is None:
+        if size is None and preset.image_size is not None:
+            size = (preset.image_size, preset.image_size)
+        rate = preset.sample_rate_hz if rate is None else rate
+        seconds = preset.clip_seconds if seconds is None else seconds
+    return size, SoundForm(
+        sample_rate_hz=rate,
+        clip_seconds=None if seconds is None else float(seconds),
+        trim_silence=asked.trim_silence,
+    )
+
+
+def _check_augmentation(names: str, card: ModelCard) -> None:
+    from zoo.data import Augmentation
+
+    if card.kind != "image":
+        raise ConfigError(
+            f"--augment changes images. '{card.name}' models {card.kind} data. Leave it out."
+        )
+    Augmentation(names, 0)  # unknown ones are named before anything is made
+
+
+def _load(request: RunRequest, split: str) -> Dataset:
     from zoo.data import load
 
-    return load(data, split=split, kind=kind, image_size=image_size)
+    return load(
+        request.data,
+        split=split,
+        kind=card_of(request).kind,
+        image_size=request.image_size,
+        sound=SoundForm(
+            sample_rate_hz=request.sample_rate_hz,
+            clip_seconds=request.clip_seconds,
+            trim_silence=request.trim_silence,
+        ),
+    )
 
 
 def _with_data_values(
@@ -207,7 +253,7 @@ def _with_data_values(
         if name in overrides and overrides[name] != value:
             raise ConfigError(
                 f"{name} is decided by the data: '{dataset.name}' has {value}. Received: "
-                f"{overrides[name]}. Leave it out; --image-size resizes images."
+                f"{overrides[name]}. Leave it out.{_HOW_TO_CHANGE.get(dataset.spec.kind, '')}"
             )
     return {**values, **decided}
 

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from zoo.checkpoints import latest_checkpoint, save_checkpoint
 from zoo.data import Batches
+from zoo.data.dataset import AT_A_GLANCE
 from zoo.doctor import Finding, TrainingDoctor, line_of
 from zoo.engine.state import averaged, read_state, restore_state
 from zoo.errors import Interrupted, NonFiniteError
@@ -26,7 +27,6 @@ from zoo.metrics.examples import choose
 from zoo.planning import card_of, held_out
 from zoo.runs import Run
 
-SAMPLES_SHOWN = 64
 EPOCHS_SHOWN = 20  # by a picture and a line; all are in the log
 REPORT_SECONDS = 30.0
 CHECKPOINT_SHARE = 0.05  # of the time, at most; large models are saved less often
@@ -142,10 +142,11 @@ class Recorder(keras.callbacks.Callback):
             sys.stdout.flush()
         self.doctor.check_epoch(logs)
         if shown:
+            count = AT_A_GLANCE[self.card.kind]
             with averaged(self.model):
-                samples = self.model.sample(SAMPLES_SHOWN, seed=self.run.request.seed)
+                samples = self.model.sample(count, seed=self.run.request.seed)
             picture = self.run.samples_path / f"epoch-{epoch + 1:04d}.png"
-            save_samples(self.card.kind, samples, picture)
+            save_samples(self.held_out.spec, samples, picture)
             self.doctor.check_samples(samples)
         if time.monotonic() - self._reported_at >= REPORT_SECONDS:
             self.report()
@@ -180,7 +181,9 @@ class Recorder(keras.callbacks.Callback):
         """Return the mean of every term on the held-out data; the running means stay."""
         means = self.model.metrics_variables
         kept = [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in means]
-        size = min(HELD_OUT_BATCH, len(self.held_out))
+        # Sounds and films are large: of them only as many as are trained on at once.
+        most = HELD_OUT_BATCH if self.card.kind == "image" else self.run.request.batch_size
+        size = min(most, len(self.held_out))
         batches = Batches(self.held_out, size, seed=0, shuffle=False, drop_remainder=False)
         self.model.reset_metrics()
         terms: dict[str, float] = {}

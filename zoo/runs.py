@@ -20,7 +20,7 @@ import typing
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -49,6 +49,9 @@ class RunRequest:
         config: The model's configuration in its JSON form.
         data: What `--data` was given.
         image_size: (H, W) that images were resized to, or None.
+        sample_rate_hz: Rate that sounds were resampled to, or None.
+        clip_seconds: Length of an example that was asked for of sounds, or None.
+        trim_silence: Whether silence was cut from both ends of sounds.
         augment: What `--augment` was given, or None.
         fingerprint: Fingerprint of the data.
         epochs: Passes over the data, or None where `steps` says how long.
@@ -76,6 +79,9 @@ class RunRequest:
     backend: str
     precision: str
     versions: dict[str, str]
+    sample_rate_hz: int | None = None
+    clip_seconds: float | None = None
+    trim_silence: bool = False
 
 
 class Run:
@@ -276,6 +282,9 @@ def _parse_request(path: Path) -> RunRequest:
             f"'{path}' has format_version {version!r}; this version of zoo reads {FORMAT_VERSION}."
         )
     hints = typing.get_type_hints(RunRequest)
+    # Fields with a default came later: the runs of before know nothing of them.
+    later = {item.name: item.default for item in fields(RunRequest) if item.default is not MISSING}
+    document = later | document
     unknown, missing = sorted(set(document) - set(hints)), sorted(set(hints) - set(document))
     if unknown or missing:
         raise RunError(

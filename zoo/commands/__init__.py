@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "info": ("zoo.commands.listing:info", "Show what a model is and what can be set."),
     "train": ("zoo.commands.train:train", "Train a model."),
     "sample": ("zoo.commands.sample:sample", "Sample from a trained model."),
+    "complete": ("zoo.commands.complete:complete", "Let a trained model complete what is begun."),
     "evaluate": ("zoo.commands.evaluate:evaluate", "Measure a trained model."),
     "latent": ("zoo.commands.latent:latent", "Explore the latent space of a trained model."),
     "data": ("zoo.commands.data:data", "List, show and prepare data sets."),

@@ -2,14 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
-from zoo.commands.options import ImageSize, json_option
+from zoo.commands.options import form_options, json_option
 
 _SOURCES = (
-    "Also: a folder of images by its path, and any TensorFlow Datasets image set by its name "
-    "(mnist, or tfds:mnist)."
+    "Also: a folder of images or of sounds by its path, and any TensorFlow Datasets set of images "
+    "or sounds by its name (mnist, or tfds:mnist)."
 )
 
 _LISTED = 20  # class names that a screen has room for
@@ -39,20 +40,15 @@ def list_data(as_json: bool) -> None:
         click.echo(f"warning: {problem}", err=True)
 
 
-_image_size = click.option(
-    "--image-size", type=ImageSize(), help="Crop and resize images to N or HxW pixels."
-)
-
-
 @data.command()
 @click.argument("name")
-@_image_size
+@form_options
 @json_option
-def info(name: str, image_size: tuple[int, int] | None, as_json: bool) -> None:
+def info(name: str, as_json: bool, image_size: tuple[int, int] | None, **sound: Any) -> None:
     """Show what a data set holds."""
-    from zoo.data import describe
+    from zoo.data import SoundForm, describe
 
-    facts = describe(name, image_size=image_size)
+    facts = describe(name, image_size=image_size, sound=SoundForm(**sound))
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
@@ -78,20 +74,32 @@ def _text(value: object) -> str:
 @click.option(
     "--out", type=click.Path(path_type=Path), help="PNG file; <name>-<split>.png if not given."
 )
-@click.option("-n", "--count", type=click.IntRange(min=1), default=64, show_default=True)
+@click.option(
+    "-n",
+    "--count",
+    type=click.IntRange(min=1),
+    help="How many.  [default: 64 images, 16 films, 8 sounds]",
+)
 @click.option("--split", default="train", show_default=True, help="train, validation or test.")
-@_image_size
+@form_options
 def show(
-    name: str, out: Path | None, count: int, split: str, image_size: tuple[int, int] | None
+    name: str,
+    out: Path | None,
+    count: int | None,
+    split: str,
+    image_size: tuple[int, int] | None,
+    **sound: Any,
 ) -> None:
-    """Write a picture of examples."""
-    from zoo.data import example_images
-    from zoo.media import save_grid
+    """Write a picture of examples; sounds are written as WAV too, beside it."""
+    from zoo.data import SoundForm, examples_of
+    from zoo.media import save_samples
 
-    images = example_images(name, split=split, count=count, image_size=image_size)
+    examples, spec = examples_of(
+        name, count, split=split, image_size=image_size, sound=SoundForm(**sound)
+    )
     path = out or Path(f"{Path(name.removeprefix('tfds:')).resolve().name}-{split}.png")
-    save_grid(images, path)
-    click.echo(f"Examples: {path}")
+    written = save_samples(spec, examples, path)
+    click.echo(f"Examples: {', '.join(map(str, written))}")
 
 
 @data.command()

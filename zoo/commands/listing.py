@@ -212,10 +212,11 @@ def _preset_json(preset: Preset) -> dict[str, Any]:
 def _settings(preset: Preset) -> str:
     """Return a preset as the options of `zoo train` that would say the same."""
     options = [f"--data {preset.data}"]
-    for name in ("epochs", "steps", "batch_size", "image_size", "backend"):
+    form = ("image_size", "sample_rate_hz", "clip_seconds")
+    for name in ("epochs", "steps", "batch_size", *form, "backend"):
         value = getattr(preset, name)
         if value is not None:
-            options.append(f"--{name.replace('_', '-')} {value}")
+            options.append(f"--{name.removesuffix('_hz').replace('_', '-')} {value}")
     if preset.precision != "float32":
         options.append(f"--precision {preset.precision}")
     options += [f"--set {name}={format_value(value)}" for name, value in preset.config.items()]

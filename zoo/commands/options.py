@@ -1,5 +1,8 @@
 """Parameter types that several commands share; each knows how to complete itself."""
 
+from collections.abc import Callable
+from typing import Any
+
 import click
 from click.shell_completion import CompletionItem
 
@@ -44,3 +47,36 @@ class ImageSize(click.ParamType):
         if not (0 < height <= 4096 and 0 < width <= 4096):
             self.fail(f"'{value}' must lie between 1 and 4096 pixels a side.")
         return height, width
+
+
+_FORM_OPTIONS = (
+    click.option(
+        "--image-size", type=ImageSize(), help="Crop and resize images to N or HxW pixels."
+    ),
+    click.option(
+        "--sample-rate",
+        "sample_rate_hz",
+        type=click.IntRange(1_000, 768_000),
+        metavar="HZ",
+        help="Resample sounds.",
+    ),
+    click.option(
+        "--clip-seconds",
+        type=click.FloatRange(0, 600, min_open=True),
+        metavar="S",
+        help="Length of an example; longer sounds are cut into several, shorter ones end in "
+        "silence.  [default: of the longest sound, if that has at most 4 s; else 1]",
+    ),
+    click.option(
+        "--trim-silence",
+        is_flag=True,
+        help="Cut what is 40 dB below its peak from both ends of a sound.",
+    ),
+)
+
+
+def form_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say in which form images and sounds are read."""
+    for option in reversed(_FORM_OPTIONS):
+        command = option(command)
+    return command

@@ -5,14 +5,14 @@ from typing import Any
 
 import click
 
-from zoo.commands.options import ImageSize, ModelName
+from zoo.commands.options import ModelName, form_options
 
 
 @click.command()
 @click.argument("model", type=ModelName(), required=False)
 @click.option("--preset", help="Named settings; see `zoo info MODEL`.  [default: laptop]")
 @click.option("--data", help="Name of a data set, or a path.  [default: the preset's]")
-@click.option("--image-size", type=ImageSize(), help="Crop and resize images to N or HxW pixels.")
+@form_options
 @click.option("--augment", help="Augmentations, such as flip,rotate.")
 @click.option(
     "--set",

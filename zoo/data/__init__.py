@@ -23,8 +23,9 @@ if TYPE_CHECKING:
         WaveformSpec,
     )
     from zoo.data.sources import dataset_cards, load
-    from zoo.data.summary import describe, example_images
+    from zoo.data.summary import describe, examples_of
     from zoo.data.tfds import prepare
+    from zoo.data.waveforms import SoundForm
 
 _MODULES = {
     "Augmentation": "augment",
@@ -35,6 +36,7 @@ _MODULES = {
     "DomainsSpec": "dataset",
     "Examples": "dataset",
     "ImageSpec": "dataset",
+    "SoundForm": "waveforms",
     "Spec": "dataset",
     "StrokesSpec": "dataset",
     "TokensSpec": "dataset",
@@ -42,7 +44,7 @@ _MODULES = {
     "WaveformSpec": "dataset",
     "dataset_cards": "sources",
     "describe": "summary",
-    "example_images": "summary",
+    "examples_of": "summary",
     "load": "sources",
     "prepare": "tfds",
 }
@@ -55,6 +57,7 @@ __all__ = [
     "DomainsSpec",
     "Examples",
     "ImageSpec",
+    "SoundForm",
     "Spec",
     "StrokesSpec",
     "TokensSpec",
@@ -62,7 +65,7 @@ __all__ = [
     "WaveformSpec",
     "dataset_cards",
     "describe",
-    "example_images",
+    "examples_of",
     "load",
     "prepare",
 ]

@@ -10,3 +10,21 @@ DIGITS = DatasetCard(
     licence="CC BY 4.0",
     load="zoo.data.embedded:load_digits",
 )
+
+MOVING_DIGITS = DatasetCard(
+    name="moving-digits",
+    kind="video",
+    summary="9,216 films of two moving digits, 10 frames, 20x20, black and white; needs no network",
+    source="made of the digits that scikit-learn carries, as Moving MNIST is of MNIST",
+    licence="CC BY 4.0",
+    load="zoo.data.moving:load_moving_digits",
+)
+
+NOTES = DatasetCard(
+    name="notes",
+    kind="waveform",
+    summary="992 notes of four instruments, 0.3 s at 8 kHz, 8 pitches as classes; needs no network",
+    source="computed by zoo.data.notes",
+    licence="Apache-2.0",
+    load="zoo.data.notes:load_notes",
+)

@@ -20,6 +20,16 @@ from zoo.card import Kind
 
 # Shapes: B batch, H height, W width, C channels, T time steps.
 
+# How many examples a person takes in at a glance, or has the patience to listen to.
+AT_A_GLANCE: Mapping[Kind, int] = {
+    "image": 64,
+    "waveform": 8,
+    "strokes": 64,
+    "tokens": 64,
+    "video": 16,
+    "domains": 64,
+}
+
 Examples = np.ndarray | Mapping[str, np.ndarray]
 Batch = tuple[Examples, np.ndarray | None]
 

@@ -7,7 +7,8 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -56,37 +57,48 @@ class Decoded:
 def folder(root: Path, name: str, split: str, size: tuple[int, int] | None) -> Path:
     """Return where the images of a set are kept, for a split and a size."""
     shape = "native" if size is None else f"{size[0]}x{size[1]}"
-    return _of_set(root, name) / f"{split}-{shape}"
+    return of_set(root, name) / f"{split}-{shape}"
 
 
 def forget(root: Path, name: str) -> None:
-    """Remove all decoded images of a set."""
-    shutil.rmtree(_of_set(root, name), ignore_errors=True)
+    """Remove all that was decoded of a set."""
+    shutil.rmtree(of_set(root, name), ignore_errors=True)
 
 
 def read(folder: Path, root: Path) -> Decoded | None:
     """Return the decoded images in `folder`; None if there are none, or they are out of date."""
     try:
-        about = json.loads((folder / "about.json").read_text("utf-8"))
+        about = read_about(folder, root)
         pixels = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
         labels = None
         if about["has_labels"]:
             labels = np.load(folder / "labels.npy", allow_pickle=False)
-        source = _state_of(root / about["source"])
     except (OSError, ValueError, KeyError):
-        return None
-    if source not in (None, about["source_state"]):
         return None
     # A plain view: results of reading should not be of the type of mapped arrays.
     return Decoded(np.asarray(pixels), labels, about)
 
 
+def read_about(folder: Path, root: Path) -> dict[str, Any]:
+    """Return what `about.json` in `folder` says of the decoded examples beside it.
+
+    Raises:
+        ValueError: If they are out of date.
+        OSError, KeyError: If there are none, or the file is broken.
+    """
+    about: dict[str, Any] = json.loads((folder / "about.json").read_text("utf-8"))
+    if _state_of(root / about["source"]) not in (None, about["source_state"]):
+        raise ValueError
+    return about
+
+
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """Images to write.
+    """Images or sounds to write.
 
     Args:
-        pairs: uint8 or uint16 images (H, W, C), C is 1, 3 or 4, and their labels or -1.
+        pairs: uint8 or uint16 images (H, W, C), C is 1, 3 or 4, or sounds (T,), and their labels
+            or -1.
         count: How many there are, N.
         class_names: Name of each label.
         source: The folder that they come from; the decoded ones are out of date when it changes.
@@ -114,13 +126,7 @@ def write(
     Raises:
         DataError: If sizes differ and `size` is None, or the images cannot be stored.
     """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(folder)
-        beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-    except OSError as error:
-        raise DataError(f"'{folder.parent}' cannot be written: {error.strerror}.") from error
-    try:
+    with written_whole(folder, name) as beside:
         labels = _write_images(beside / "images.npy", examples, name, size)
         # TFDS marks the examples of a test split without labels by -1.
         has_labels = bool(examples.class_names) and bool(np.all(labels >= 0))
@@ -132,14 +138,35 @@ def write(
             "splits": splits,
             "has_labels": has_labels,
             "fingerprint": content_digest(pixels, labels if has_labels else None, 255),
-            "source": str(examples.source.relative_to(root)),
-            "source_state": _state_of(examples.source),
         }
-        (beside / "about.json").write_text(json.dumps(about), "utf-8")
+        write_about(beside, about, examples.source, root)
+
+
+def write_about(folder: Path, about: dict[str, Any], source: Path, root: Path) -> None:
+    """Write `about.json` into `folder`, with the state of the `source` that it is made from."""
+    origin = {"source": str(source.relative_to(root)), "source_state": _state_of(source)}
+    (folder / "about.json").write_text(json.dumps(about | origin), "utf-8")
+
+
+@contextmanager
+def written_whole(folder: Path, name: str) -> Iterator[Path]:
+    """Give a new folder, which takes the place of `folder` if nothing fails, and else goes.
+
+    Raises:
+        DataError: If it cannot be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(folder)
+        beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    except OSError as error:
+        raise DataError(f"'{folder.parent}' cannot be written: {error.strerror}.") from error
+    try:
+        yield beside
         _replace(beside, folder)
     except OSError as error:
         raise DataError(
-            f"The decoded images of '{name}' cannot be written under '{root}': "
+            f"The decoded examples of '{name}' cannot be written to '{folder.parent}': "
             f"{error.strerror or error}."
         ) from error
     finally:
@@ -153,7 +180,8 @@ def _remove_abandoned(folder: Path) -> None:
             shutil.rmtree(beside, ignore_errors=True)
 
 
-def _of_set(root: Path, name: str) -> Path:
+def of_set(root: Path, name: str) -> Path:
+    """Return where all that is decoded of a set is kept."""
     return root / _CACHE / re.sub(r"[^\w.+-]", "-", name)
 
 

@@ -1,4 +1,4 @@
-"""Which image files a folder holds, by split and class, and what their headers say."""
+"""Which files a folder holds, by split and class, and what the headers of images say."""
 
 import hashlib
 import os
@@ -36,8 +36,8 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class ImageFile:
-    """An image file of a folder.
+class ListedFile:
+    """A file of a folder.
 
     Args:
         path: Its path inside the folder, with forward slashes.
@@ -67,10 +67,13 @@ class Inspected:
     digest: bytes
 
 
-def list_images(root: Path) -> tuple[tuple[ImageFile, ...], tuple[str, ...]]:
-    """Return the image files below `root`, sorted by path, and "path: reason" of those left out.
+def list_files(
+    root: Path, suffixes: tuple[str, ...]
+) -> tuple[tuple[ListedFile, ...], tuple[str, ...]]:
+    """Return the files below `root`, sorted by path, and "path: reason" of those left out.
 
-    Names that start with a dot, and `__MACOSX`, are what systems leave behind: not looked at.
+    Only names that end in one of `suffixes`, in any case, are looked at. Those that start with a
+    dot, and `__MACOSX`, are what systems leave behind.
 
     Raises:
         DataError: If `root` cannot be listed.
@@ -81,7 +84,7 @@ def list_images(root: Path) -> tuple[tuple[ImageFile, ...], tuple[str, ...]]:
         status = root.stat()
     except OSError as error:
         raise DataError(f"Folder '{shown(root)}' cannot be read: {error.strerror}.") from error
-    found: list[ImageFile] = []
+    found: list[ListedFile] = []
     skipped: list[str] = []
     visited = {(status.st_dev, status.st_ino)}
     pending = [""]
@@ -105,12 +108,12 @@ def list_images(root: Path) -> tuple[tuple[ImageFile, ...], tuple[str, ...]]:
                         continue
                     visited.add((status.st_dev, status.st_ino))
                     pending.append(path)
-                elif entry.name.lower().endswith(SUFFIXES):
+                elif entry.name.lower().endswith(suffixes):
                     if not entry.is_file():  # a pipe would wait for ever
                         skipped.append(f"{shown(path)}: not a file, or a broken link")
                         continue
                     status = entry.stat()
-                    found.append(ImageFile(path, status.st_size, status.st_mtime_ns))
+                    found.append(ListedFile(path, status.st_size, status.st_mtime_ns))
             except OSError as error:
                 skipped.append(f"{shown(path)}: {error.strerror}")
     found.sort(key=lambda file: file.path)
@@ -119,14 +122,14 @@ def list_images(root: Path) -> tuple[tuple[ImageFile, ...], tuple[str, ...]]:
 
 @lru_cache(maxsize=2)  # `train` and `test` of one folder ask for the same headers
 def inspect(
-    root: Path, files: tuple[ImageFile, ...]
+    root: Path, files: tuple[ListedFile, ...]
 ) -> tuple[tuple[Inspected, ...], tuple[str, ...]]:
     """Return what the headers of `files` say, and "path: reason" of those that are unusable."""
     total = sum(file.byte_count for file in files)
     whole = total <= _FULL_DIGEST_BYTES
     threads = thread_count(total / max(1, len(files)))
 
-    def look(file: ImageFile) -> Inspected | str:
+    def look(file: ListedFile) -> Inspected | str:
         try:
             header, digest = _read_edges(root / file.path, file.byte_count, whole)
             return Inspected(file.path, file.byte_count, header, digest)
@@ -161,7 +164,7 @@ def split_folders(paths: Sequence[str]) -> dict[str, str]:
             named[split] = folder
     if named and "train" not in named and len(named) == len(folders):
         raise DataError(
-            f"There are images in {', '.join(folder + '/' for folder in folders)} but none in "
+            f"There are files in {', '.join(folder + '/' for folder in folders)} but none in "
             f"train/. Add them, or rename the folders if they are classes."
         )
     return named if "train" in named else {}
@@ -190,6 +193,39 @@ def by_split(paths: Sequence[str], folders: dict[str, str]) -> dict[str, list[st
         "train": [path for path in paths if path not in test],
         "test": [path for path in paths if path in test],
     }
+
+
+def inside(path: str, folder: str | None) -> str:
+    """Return a path inside the folder of its split, if there is one."""
+    return path.removeprefix(f"{folder}/") if folder else path
+
+
+def folder_classes(name: str, parts: dict[str, str], what: str) -> dict[str, str]:
+    """Return the class of each path, given what follows its split's folder; or nothing.
+
+    Raises:
+        DataError: If some of the files, which are `what`, are in class folders and some are not.
+    """
+    loose = [path for path, rest in parts.items() if "/" not in rest]
+    if len(loose) == len(parts):
+        return {}
+    classes = {path: rest.split("/")[0] for path, rest in parts.items()}
+    if loose:
+        names = sorted({classes[path] for path in parts} - {parts[path] for path in loose})
+        raise DataError(
+            f"'{shown(name)}' has {len(loose)} {what} beside its class folders "
+            f"({some([shown(class_name) for class_name in names])}), such as "
+            f"'{shown(loose[0])}'. Put every one into a class folder, or none."
+        )
+    return classes
+
+
+def outside(
+    paths: Iterable[str], split_of: dict[str, str], folders: dict[str, str]
+) -> tuple[str, ...]:
+    """Return "path: reason" of the files that stand in no folder of a split."""
+    names = ", ".join(f"{folder}/" for folder in folders.values())
+    return tuple(f"{shown(path)}: outside {names}" for path in paths if path not in split_of)
 
 
 def hash_place(path: str) -> float:
@@ -230,6 +266,12 @@ def thread_count(mean_bytes: float) -> int:
 def shown(path: str | Path) -> str:
     """Return `path` so that it can be printed on one line, whatever bytes its name holds."""
     return printable(os.fspath(path)).replace("\n", "\\n")
+
+
+def some(items: Sequence[str]) -> str:
+    """Return the first three of `items`, and how many more there are."""
+    more = f" and {len(items) - 3} more" if len(items) > 3 else ""
+    return ", ".join(items[:3]) + more
 
 
 def digest_of(files: Iterable[tuple[str, bytes]], *parts: object) -> str:

@@ -16,10 +16,14 @@ from zoo.data.files import (
     Inspected,
     by_split,
     digest_of,
+    folder_classes,
     in_threads,
+    inside,
     inspect,
-    list_images,
+    list_files,
+    outside,
     shown,
+    some,
     split_folders,
     thread_count,
 )
@@ -174,30 +178,28 @@ def load_folder(
     root = Path(name).expanduser()
     if not root.is_dir():
         raise DataError(f"'{shown(name)}' is a file. Expected: a folder of images.")
-    listed, left_out = list_images(root)
+    listed, left_out = list_files(root, SUFFIXES)
     if not listed:
-        reasons = f" Left out: {_some(left_out)}." if left_out else ""
+        reasons = f" Left out: {some(left_out)}." if left_out else ""
         raise DataError(f"Folder '{shown(name)}' holds no images ({', '.join(SUFFIXES)}).{reasons}")
     usable, broken = inspect(root.resolve(), listed)
     skipped = left_out + broken
     if not usable:
         raise DataError(
             f"None of the {len(listed)} image files in '{shown(name)}' can be read: "
-            f"{_some(skipped)}."
+            f"{some(skipped)}."
         )
     folders = split_folders([file.path for file in usable])
     parts = by_split([file.path for file in usable], folders)
     check_split(shown(name), split, tuple(parts))
     split_of = {path: part for part, paths in parts.items() for path in paths}
-    skipped += tuple(
-        f"{shown(file.path)}: outside {', '.join(f'{folder}/' for folder in folders.values())}"
-        for file in usable
-        if file.path not in split_of
-    )
+    skipped += outside([file.path for file in usable], split_of, folders)
     usable = tuple(file for file in usable if file.path in split_of)
     height, width = size or _common_size(name, usable)
-    class_of = _classes(
-        name, {path: _inside(path, folders.get(part)) for path, part in split_of.items()}
+    class_of = folder_classes(
+        name,
+        {path: inside(path, folders.get(part)) for path, part in split_of.items()},
+        "images",
     )
     channels = 1 if all(file.header.is_grey for file in usable) else 3
     return _make(
@@ -239,7 +241,7 @@ def _make(
         if not files:
             raise DataError(
                 f"None of the images in split '{split}' of '{shown(name)}' can be decoded: "
-                f"{_some(skipped)}."
+                f"{some(skipped)}."
             )
     label_of = {class_name: label for label, class_name in enumerate(class_names)}
     labels = None
@@ -296,26 +298,6 @@ def _decode_all(decoder: Decoder, paths: list[str]) -> tuple[np.ndarray, dict[st
     return pixels[:count], broken
 
 
-def _inside(path: str, folder: str | None) -> str:
-    return path.removeprefix(f"{folder}/") if folder else path
-
-
-def _classes(name: str, inside: dict[str, str]) -> dict[str, str]:
-    """Return the class of each path, given what follows its split's folder; or nothing."""
-    loose = [path for path, rest in inside.items() if "/" not in rest]
-    if len(loose) == len(inside):
-        return {}
-    classes = {path: rest.split("/")[0] for path, rest in inside.items()}
-    if loose:
-        some = sorted({classes[path] for path in inside} - {inside[path] for path in loose})
-        raise DataError(
-            f"'{shown(name)}' has {len(loose)} images beside its class folders "
-            f"({_some([shown(class_name) for class_name in some])}), such as "
-            f"'{shown(loose[0])}'. Put every image into a class folder, or none."
-        )
-    return classes
-
-
 def _common_size(name: str, files: tuple[Inspected, ...]) -> tuple[int, int]:
     sizes = Counter(file.header.size for file in files)
     if len(sizes) == 1:
@@ -323,10 +305,5 @@ def _common_size(name: str, files: tuple[Inspected, ...]) -> tuple[int, int]:
     counted = [f"{width}x{height} ({count})" for (height, width), count in sizes.most_common()]
     raise DataError(
         f"The images in '{shown(name)}' have {len(sizes)} sizes, width x height: "
-        f"{_some(counted)}. Give one with --image-size."
+        f"{some(counted)}. Give one with --image-size."
     )
-
-
-def _some(items: list[str] | tuple[str, ...]) -> str:
-    more = f" and {len(items) - 3} more" if len(items) > 3 else ""
-    return ", ".join(items[:3]) + more

@@ -9,7 +9,7 @@ from io import BytesIO
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from zoo.errors import DataError
 
@@ -122,6 +122,31 @@ def decode(
         return np.broadcast_to(deep, (*deep.shape[:2], channels))
     pixels = np.asarray(_fit(image, image_size)).reshape(*_size(image, image_size), channels)
     return pixels.astype(np.uint16) * 257 if is_deep else pixels  # 255 * 257 = 65535
+
+
+def decode_frames(
+    content: bytes, *, channels: int, image_size: tuple[int, int] | None
+) -> np.ndarray:
+    """Return the frames (T, H, W, C) in an image file's bytes, uint8; see `decode`.
+
+    Raises:
+        UnusableImageError: If one cannot be decoded, or they have too many pixels together.
+    """
+    image = _open(BytesIO(content))
+    frames: list[np.ndarray] = []
+    try:
+        for frame in ImageSequence.Iterator(image):
+            if (len(frames) + 1) * frame.height * frame.width > MAX_PIXELS:
+                raise UnusableImageError(
+                    f"its frames have more than {MAX_PIXELS // 1024**2} megapixels together"
+                )
+            flat = _fit(_flatten(frame, channels), image_size)
+            frames.append(np.asarray(flat).reshape(flat.height, flat.width, channels))
+    except UnusableImageError:
+        raise
+    except Exception as error:  # a decoder that is fed broken bytes may raise nearly anything
+        raise UnusableImageError(_reason(error)) from error
+    return np.stack(frames)
 
 
 def fit(pixels: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Image sets of TensorFlow Datasets (TFDS), each decoded once into a file mapped into memory.
+"""Sets of images and sounds of TensorFlow Datasets (TFDS), each decoded once into a mapped file.
 
-TFDS keeps its sets under `$ZOO_DATA_DIR`, or in its own folder. The decoded pixels stand beside
-them in `zoo-cache/<name>/<split>-<size>/`; while they are there, neither TFDS nor TensorFlow is
+TFDS keeps its sets under `$ZOO_DATA_DIR`, or in its own folder. The decoded examples stand beside
+them in `zoo-cache/<name>/<split>-<form>/`; while they are there, neither TFDS nor TensorFlow is
 imported.
 """
 
@@ -22,13 +22,15 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data import decoded
+from zoo.card import Kind
+from zoo.data import decoded, decoded_sounds
 from zoo.data.arrays import ArrayImages, check_split
 from zoo.data.pixels import ImageSize, check_image_size
 from zoo.data.tensorflow_quiet import import_tensorflow
+from zoo.data.waveforms import ArrayWaveforms, SoundForm
 from zoo.errors import DataError, did_you_mean
 
-# Shapes: N examples, H height, W width, C channels.
+# Shapes: B batch, H height, W width, C channels, T samples of a sound.
 
 _NAME = re.compile(r"(?P<name>[a-z0-9_]+)(/[\w.+-]+)?(:[\d.*]+)?")
 _PROBE_SECONDS = 5
@@ -57,18 +59,52 @@ def load_tfds(
     found = decoded.read(folder, root)
     if found is None:
         with _quiet():
-            builder = _builder(name, root)
-            _check_images(builder, name)
-            if not builder.is_prepared():
-                _download(builder, _plain(name))
-            splits = _splits(builder, name)
-            check_split(name, split, tuple(splits))
-            examples = _examples(builder, name, splits[split])
+            builder, splits = _open(name, split, root, "image")
+            examples = _examples(builder, "image", splits[split])
             decoded.write(folder, examples, name=name, size=size, splits=tuple(splits), root=root)
         found = decoded.read(folder, root)
     if found is None:
         raise DataError(f"'{folder}' was removed while it was written. Try again.")
     return found.images(name, split)
+
+
+def load_tfds_sounds(
+    name: str,
+    *,
+    split: str,
+    sound: SoundForm | None = None,
+    data_dir: str | Path | None = None,
+) -> ArrayWaveforms:
+    """Return a split of the TFDS set `name` of sounds, which is downloaded at its first use.
+
+    Where TFDS has no split `test`, the last tenth of `train` is. Sounds that cannot be used are
+    skipped and named by their number. The length of an example, where it is not asked for, is
+    that of the longest sound of `train`.
+
+    Raises:
+        DataError: If the set is unknown, holds no sounds, cannot be had, or has no such split.
+    """
+    form = sound or SoundForm()
+    root = _data_root(data_dir)
+    found = _sounds(name, split, form, root)
+    longest = 0 if form.clip_seconds is not None else _sounds(name, "train", form, root).longest
+    return found.waveforms(name, split, form.length(longest, found.about["sample_rate_hz"]))
+
+
+def kind_of_set(name: str, data_dir: str | Path | None = None) -> Kind:
+    """Return "waveform" if the TFDS set `name` has a feature `audio` and no `image`, else "image".
+
+    Raises:
+        DataError: If TFDS cannot open the set.
+    """
+    root = _data_root(data_dir)
+    if decoded_sounds.has_any(root, _plain(name)):
+        return "waveform"
+    if decoded.of_set(root, _plain(name)).exists():
+        return "image"
+    with _quiet():
+        features = _builder(name, root).info.features
+    return "waveform" if "audio" in features and "image" not in features else "image"
 
 
 def prepare(name: str, from_dir: str | Path, *, data_dir: str | Path | None = None) -> Path:
@@ -276,45 +312,87 @@ def _splits(builder: Any, name: str) -> dict[str, str]:
     return splits
 
 
-def _check_images(builder: Any, name: str) -> None:
+def _sounds(name: str, split: str, form: SoundForm, root: Path) -> decoded_sounds.DecodedSounds:
+    folder = decoded_sounds.folder(root, _plain(name), split, form)
+    found = decoded_sounds.read(folder, root)
+    if found is None:
+        with _quiet():
+            builder, splits = _open(name, split, root, "audio")
+            decoded_sounds.write(
+                folder,
+                _examples(builder, "audio", splits[split]),
+                name=name,
+                sample_rate_hz=_rate(builder, name),
+                form=form,
+                splits=tuple(splits),
+                root=root,
+            )
+        found = decoded_sounds.read(folder, root)
+    if found is None:
+        raise DataError(f"'{folder}' was removed while it was written. Try again.")
+    return found
+
+
+def _rate(builder: Any, name: str) -> int:
+    rate = builder.info.features["audio"].sample_rate
+    if not rate:
+        raise DataError(f"TFDS does not say the sample rate of '{name}': it cannot be used.")
+    return int(rate)
+
+
+def _open(name: str, split: str, root: Path, feature: str) -> tuple[Any, dict[str, str]]:
+    """Return the builder of a prepared set with that feature, and TFDS's instruction by split."""
+    builder = _builder(name, root)
+    _check_feature(builder, name, feature)
+    if not builder.is_prepared():
+        _download(builder, _plain(name))
+    splits = _splits(builder, name)
+    check_split(name, split, tuple(splits))
+    return builder, splits
+
+
+def _check_feature(builder: Any, name: str, feature: str) -> None:
     import tensorflow_datasets as tfds
 
     features = builder.info.features
-    if "image" not in features or not isinstance(features["image"], tfds.features.Image):
+    wanted = tfds.features.Image if feature == "image" else tfds.features.Audio
+    if feature not in features or not isinstance(features[feature], wanted):
         raise DataError(
-            f"'{name}' has no feature 'image'; only image sets are read from TFDS. "
-            f"Its features: {', '.join(features)}."
+            f"'{name}' has no feature '{feature}'; of TFDS only sets of images ('image') and of "
+            f"sounds ('audio') are read. Its features: {', '.join(features)}."
         )
 
 
-def _examples(builder: Any, name: str, instruction: str) -> decoded.Examples:
+def _examples(builder: Any, feature: str, instruction: str) -> decoded.Examples:
     import tensorflow_datasets as tfds
 
     features = builder.info.features
     class_names: tuple[str, ...] = ()
     if "label" in features and isinstance(features["label"], tfds.features.ClassLabel):
         class_names = tuple(features["label"].names)
-    wanted = ("image", "label") if class_names else ("image",)
+    wanted = (feature, "label") if class_names else (feature,)
     examples = builder.as_dataset(
         split=instruction,
         shuffle_files=False,
         read_config=tfds.ReadConfig(interleave_cycle_length=1),  # one order for ever
         decoders=tfds.decode.PartialDecoding(dict.fromkeys(wanted, True)),
     )
-    # Images of several sizes make no array.
-    examples = examples.batch(1 if None in features["image"].shape else _BATCH)
+    # Examples of several sizes make no array.
+    examples = examples.batch(1 if None in features[feature].shape else _BATCH)
     return decoded.Examples(
-        pairs=_pairs(tfds.as_numpy(examples)),
+        pairs=_pairs(tfds.as_numpy(examples), feature),
         count=builder.info.splits[instruction].num_examples,
         class_names=class_names,
         source=Path(builder.data_dir),
     )
 
 
-def _pairs(batches: Iterable[dict[str, np.ndarray]]) -> Iterator[tuple[np.ndarray, int]]:
+def _pairs(
+    batches: Iterable[dict[str, np.ndarray]], feature: str
+) -> Iterator[tuple[np.ndarray, int]]:
     for batch in batches:
-        images = batch["image"]  # (B, H, W, C)
-        yield from zip(images, batch.get("label", [-1] * len(images)), strict=True)
+        values = batch[feature]  # (B, H, W, C) or (B, T)
+        yield from zip(values, batch.get("label", [-1] * len(values)), strict=True)
 
 
 def _one_line(error: object) -> str:

@@ -6,9 +6,13 @@ from typing import Any
 _HOMES = {
     "MediaError": "zoo.media.grid",
     "grid_image": "zoo.media.grid",
+    "save_films": "zoo.media.film",
     "save_gif": "zoo.media.grid",
     "save_grid": "zoo.media.grid",
     "save_samples": "zoo.media.samples",
+    "save_sound_picture": "zoo.media.sound",
+    "save_sounds": "zoo.media.sound",
+    "sound_picture": "zoo.media.sound",
     "write_card": "zoo.media.report",
     "write_report": "zoo.media.report",
 }
@@ -16,9 +20,13 @@ _HOMES = {
 __all__ = [  # `__getattr__` brings them
     "MediaError",
     "grid_image",
+    "save_films",
     "save_gif",
     "save_grid",
     "save_samples",
+    "save_sound_picture",
+    "save_sounds",
+    "sound_picture",
     "write_card",
     "write_report",
 ]

@@ -15,9 +15,10 @@ from urllib.parse import quote, urlsplit
 import jinja2
 from markupsafe import Markup, escape
 
-from zoo.card import ModelCard, resolve
+from zoo.card import Kind, ModelCard, resolve
 from zoo.checkpoints import read_json, write_atomically
 from zoo.config import describe, find_preset, format_value
+from zoo.data.dataset import AT_A_GLANCE
 from zoo.errors import RunError, ZooError
 from zoo.media.curves import HELD_OUT, POSITIONS, draw_curve, read_curves, split_unit
 from zoo.registry import printable
@@ -38,11 +39,16 @@ import os
 os.environ.setdefault("KERAS_BACKEND", {backend})
 
 import keras
-from {module} import {model_class}  # registers the class with Keras
-from zoo.media import save_samples
+from {module} import {model_class}  # registers the class with Keras{imports}
 
 model = keras.saving.load_model("model.keras")
-save_samples("{kind}", model.sample(64, seed=0), "samples")"""
+samples = model.sample({count}, seed=0){saving}"""
+# By kind: what writes samples, and how it is called.
+_SAVING: Mapping[Kind, tuple[str, str]] = {
+    "image": ("save_grid", 'save_grid(samples, "samples.png")'),
+    "waveform": ("save_sounds", 'save_sounds(samples, model.config.sample_rate_hz, "samples-wav")'),
+    "video": ("save_films", 'save_films(samples, "samples.png")'),
+}
 
 
 def write_report(run: Run, card: ModelCard) -> None:
@@ -63,11 +69,14 @@ def write_card(run: Run, card: ModelCard) -> None:
         RunError: If a file of the run is broken, or the card cannot be written.
     """
     module, _, model_class = card.model.partition(":")
+    writer, saving = _SAVING.get(card.kind, ("", ""))
     script = _LOADING_SCRIPT.format(
         backend=json.dumps(run.request.backend),
         module=module,
         model_class=model_class,
-        kind=card.kind,
+        imports=writer and f"\nfrom zoo.media import {writer}",
+        count=AT_A_GLANCE[card.kind],
+        saving=saving and f"\n{saving}",
     )
     command = shlex.join(["zoo", "sample", _name(run)])
     page = _render("card.md", run, card, script=script, sample_command=command)
@@ -80,6 +89,8 @@ def command_line(request: RunRequest, card: ModelCard) -> str:
         "preset": request.preset,
         "data": request.data,
         "image-size": request.image_size and format_size(request.image_size),
+        "sample-rate": request.sample_rate_hz,
+        "clip-seconds": request.clip_seconds,
         "augment": request.augment,
         "epochs": request.epochs,
         "steps": request.steps,
@@ -92,6 +103,7 @@ def command_line(request: RunRequest, card: ModelCard) -> str:
     for name, value in options.items():
         if value is not None:
             words += [f"--{name}", str(value)]
+    words += ["--trim-silence"] * request.trim_silence
     usual = _usual_config(request, card)
     for name, value in request.config.items():
         if name not in FROM_DATA and (name not in usual or usual[name] != value):
@@ -126,7 +138,7 @@ def _render(template: str, run: Run, card: ModelCard, **context: Any) -> bytes:
         request=run.request,
         card=card,
         card_url=card.url if urlsplit(card.url).scheme in ("http", "https") else None,
-        asked=_asked(run.request),
+        asked=_asked(run.request, card),
         command=command_line(run.request, card),
         terms=_last_values(records),
         epochs=max((r["epoch"] for r in records if _is_number(r.get("epoch"))), default=0),
@@ -134,21 +146,30 @@ def _render(template: str, run: Run, card: ModelCard, **context: Any) -> bytes:
         duration=_duration(sum(r["seconds"] for r in records if _is_number(r.get("seconds")))),
         figures=_figures(run),
         samples=_samples(run),
+        sounds=_sounds(run),
         **context,
     )
     return text.encode("utf-8", "replace")
 
 
-def _asked(request: RunRequest) -> dict[str, str]:
+def _asked(request: RunRequest, card: ModelCard) -> dict[str, str]:
     """Return what was asked for, but for the configuration, as a reader sees it."""
     length = f"{request.epochs} epochs" if request.epochs is not None else f"{request.steps} steps"
     size = request.image_size and format_size(request.image_size)
+    form = {"Images resized to": size or "as they are"}
+    if card.kind == "waveform":
+        rate, seconds = request.sample_rate_hz, request.clip_seconds
+        form = {
+            "Sounds resampled to": "as they are" if rate is None else f"{rate} Hz",
+            "Length of a clip": "follows from the data" if seconds is None else f"{seconds:g} s",
+            "Silence at the ends": "cut off" if request.trim_silence else "kept",
+        }
     return {
         "Model": f"{request.model} ({request.package} {request.package_version})",
         "Preset": request.preset or "none",
         "Data": request.data,
         "Fingerprint of the data": request.fingerprint,
-        "Images resized to": size or "as they are",
+        **form,
         "Augmentation": request.augment or "none",
         "Length": length,
         "Batch size": str(request.batch_size),
@@ -221,6 +242,13 @@ def _samples(run: Run) -> list[tuple[int, str]]:
     stride = math.ceil(len(found) / STRIP_LENGTH) if found else 1
     chosen = found[::stride] + ([found[-1]] if (len(found) - 1) % stride else [])
     return [(epoch, quote(f"{path.parent.name}/{path.name}")) for epoch, path in chosen]
+
+
+def _sounds(run: Run) -> list[str]:
+    """Return the relative URLs of the sounds that were drawn last; none of other data."""
+    folders = sorted(run.samples_path.glob("epoch-*-wav"))
+    found = sorted(folders[-1].glob("*.wav")) if folders else []
+    return [quote(path.relative_to(run.path).as_posix()) for path in found]
 
 
 def format_size(size: tuple[int, int]) -> str:

@@ -5,38 +5,66 @@ from pathlib import Path
 from typing import Any
 
 from zoo.card import Kind
+from zoo.data.dataset import Spec, WaveformSpec
+from zoo.media.film import save_films
 from zoo.media.grid import MediaError, save_grid
-
-# The one place that says how samples of a kind are kept: the suffix, and what writes the file.
-WRITERS: Mapping[Kind, tuple[str, Callable[[Any, Path], None]]] = {
-    "image": (".png", save_grid),
-}
+from zoo.media.sound import save_sound_picture, save_sounds
 
 
-def save_samples(kind: Kind, samples: Any, path: Path | str) -> Path:
-    """Write samples in the public form of their kind and return the path of the file.
+def save_samples(spec: Spec, samples: Any, path: Path | str) -> list[Path]:
+    """Write samples in the public form of their kind as a picture, and what it cannot show beside.
 
     Args:
-        kind: Kind of data.
+        spec: The description of one example of the data.
         samples: What the model's `sample` returned.
-        path: Where to; the suffix of the kind is added where `path` has none.
+        path: The picture, `.png`, which is added where `path` has no suffix. The GIF of films
+            has its name; sounds stand in a folder of its name and `-wav`, one in a file.
+
+    Returns:
+        What was written, the picture first.
 
     Raises:
         MediaError: If the kind has no such form yet, or the samples or the suffix do not suit it.
-        RunError: If the file cannot be written.
+        RunError: If a file cannot be written.
     """
-    if kind not in WRITERS:
+    if spec.kind not in _WRITERS:
         raise MediaError(
-            f"Samples of kind '{kind}' cannot be written to a file yet. "
-            f"Kinds that can: {', '.join(WRITERS)}."
+            f"Samples of kind '{spec.kind}' cannot be written to a file yet. "
+            f"Kinds that can: {', '.join(_WRITERS)}."
         )
-    suffix, write = WRITERS[kind]
     path = Path(path)
     if not path.suffix:
-        path = path.with_suffix(suffix)
-    if path.suffix.lower() != suffix:
+        path = path.with_suffix(".png")
+    if path.suffix.lower() != ".png":
         raise MediaError(
-            f"Samples of kind '{kind}' are written as '{suffix}'. Received: '{path.name}'."
+            f"Samples of kind '{spec.kind}' are written as '.png'. Received: '{path.name}'."
         )
-    write(samples, path)
-    return path
+    return [path, *_WRITERS[spec.kind](samples, spec, path)]
+
+
+def _save_images(samples: Any, spec: Spec, path: Path) -> list[Path]:
+    save_grid(samples, path)
+    return []
+
+
+def _save_films(samples: Any, spec: Spec, path: Path) -> list[Path]:
+    save_films(samples, path)
+    return [path.with_suffix(".gif")]
+
+
+def _save_sounds(samples: Any, spec: WaveformSpec, path: Path) -> list[Path]:
+    save_sound_picture(samples, spec.sample_rate_hz, path)
+    is_one = len(samples) == 1
+    beside = path.with_suffix(".wav") if is_one else path.with_name(f"{path.stem}-wav")
+    for old in () if is_one else beside.glob("[0-9][0-9][0-9][0-9].wav"):
+        old.unlink()  # of an earlier, larger number of samples
+    return [save_sounds(samples, spec.sample_rate_hz, beside)]
+
+
+# The one place that says how samples of a kind are kept: what writes the picture, and then returns
+# the paths of what else it has written.
+_WRITERS: Mapping[Kind, Callable[[Any, Any, Path], list[Path]]] = {
+    "image": _save_images,
+    "video": _save_films,
+    "waveform": _save_sounds,
+}

@@ -1,0 +1,103 @@
+"""`zoo complete`."""
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from zoo.commands.latent_options import Numbers, count_option, run_argument
+from zoo.registry import printable
+
+
+@click.command()
+@run_argument
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--known",
+    type=click.Choice(["top", "left"]),
+    help="Side of an image from which on it is given.  [default: top]",
+)
+@click.option(
+    "--fraction",
+    type=click.FloatRange(0, 1),
+    help="Share of an image, or of a sound from its beginning, that is given.  [default: 0.5]",
+)
+@click.option(
+    "--seconds", type=click.FloatRange(0), help="First seconds of a sound that are given."
+)
+@click.option(
+    "--frames",
+    type=click.IntRange(0),
+    help="First frames of a film that are given.  [default: a half]",
+)
+@click.option("--index", type=Numbers(), help="Numbers of held-out examples, as in 3,14.")
+@count_option("Held-out examples, where no numbers are given.", 4, 1000)
+@click.option("--class", "class_name", help="What to complete them as, for models that take one.")
+@click.option(
+    "--variants",
+    type=click.IntRange(1, 100),
+    default=4,
+    show_default=True,
+    help="Different completions of each.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option(
+    "--temperature",
+    type=click.FloatRange(0),
+    help="Below 1 for more usual completions.  [default: 1]",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Picture to write.  [default: complete.png in the run's folder]",
+)
+def complete(
+    *,
+    run: Path,
+    files: tuple[Path, ...],
+    known: Literal["top", "left"] | None,
+    fraction: float | None,
+    seconds: float | None,
+    frames: int | None,
+    index: tuple[int, ...] | None,
+    count: int,
+    class_name: str | None,
+    variants: int,
+    seed: int,
+    temperature: float | None,
+    out: Path | None,
+) -> None:
+    """Complete begun examples by the model of a RUN.
+
+    FILES are images, WAV files or GIF films, as the model was trained on; without any, held-out
+    examples of its data are completed. A part of each is given, and the model makes the rest.
+    """
+    if files and index is not None:
+        raise click.UsageError("Give files, or examples of the data with --index.")
+    if fraction is not None and seconds is not None:
+        raise click.UsageError("Give --fraction or --seconds, not both.")
+    from zoo.planning import open_run
+
+    opened = open_run(run)  # before what imports Keras, for it chooses the backend
+    from zoo.completion import Given, complete_run
+    from zoo.media.completion import check_path, save_completion
+
+    path = out or opened.path / "complete.png"
+    check_path(path)
+    completion = complete_run(
+        opened,
+        Given(known=known, fraction=fraction, seconds=seconds, frames=frames),
+        files=files,
+        numbers=index,
+        count=count,
+        class_name=class_name,
+        variants=variants,
+        seed=seed,
+        temperature=temperature,
+    )
+    for number, name in enumerate(completion.begun.names):
+        click.echo(f"Row {number + 1}: {printable(name)}")
+    picture, *others = save_completion(completion, path)
+    for other in others:
+        click.echo(f"Beside it: {other}")
+    click.echo(f"Picture: {picture}")
