@@ -67,14 +67,16 @@ _MNIST = {"generator_filters": 64, "discriminator_filters": 64, "kernel_size": 4
 
 PRESETS = {
     "laptop": Preset(
-        summary="Handwritten digits of 8x8 pixels; under a minute on two cores.",
+        summary="Handwritten digits enlarged to 16x16 pixels; about two minutes on two cores.",
         data="digits",
-        epochs=150,
+        image_size=16,
+        epochs=120,
         batch_size=64,
+        # At 8x8 the discriminator would be a single convolution, which cannot tell the two apart.
         config={
             "latent_size": 32,
             "generator_filters": 64,
-            "discriminator_filters": 32,
+            "discriminator_filters": 16,
             "kernel_size": 4,
         },
     ),
