@@ -70,7 +70,7 @@ PRESETS = {
         summary="Handwritten digits enlarged to 16x16 pixels; about two minutes on two cores.",
         data="digits",
         image_size=16,
-        epochs=120,
+        epochs=100,
         batch_size=64,
         # At 8x8 the discriminator would be a single convolution, which cannot tell the two apart.
         config={
