@@ -13,13 +13,14 @@ loop over elements, the draws and their temperature, and what is known already a
 models and stand here; the loop is compiled as one.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
-from keras import ops
+from keras import ops, tree
 
 from zoo.conditions import ClassConditional
 from zoo.engine import Player, PlayerModel, compile_function, in_batches
@@ -50,6 +51,7 @@ class Made:
 
 Watch = Callable[[Made], None]
 
+LOGITS_PER_CALL = 2**26  # 256 MiB; the network holds a few times as much
 WATCHED_PARTS = 40  # a batch is made in about so many calls where somebody watches
 
 
@@ -118,12 +120,18 @@ class AutoregressiveModel(ClassConditional, PlayerModel):
         """Return the examples (B, ...) whose levels `codes` (B, R, M) holds."""
         raise NotImplementedError
 
-    def logits(self, codes: Any, labels: Any, training: bool) -> Any:
-        """Return the logits (B, R, M, K), or (B, R, M, 1) of two levels, of all elements."""
+    def logits(self, codes: Any, told: Any, training: bool) -> Any:
+        """Return the logits (B, R, M, K), or (B, R, M, 1) of two levels, of all elements.
+
+        Args:
+            codes: Levels (B, R, M).
+            told: Labels (B,), None, or whatever else the model is told: see `told_of`.
+            training: Whether this is a step of training.
+        """
         raise NotImplementedError
 
-    def decoder(self, labels: Any) -> Decoder:
-        """Return what predicts one element after another, given labels (B,) if any."""
+    def decoder(self, told: Any) -> Decoder:
+        """Return what predicts one element after another, told what `logits` is told."""
         raise NotImplementedError
 
     def make_optimizer(self) -> keras.optimizers.Optimizer:
@@ -154,13 +162,19 @@ class AutoregressiveModel(ClassConditional, PlayerModel):
     def element_nats(self, x: Any, labels: Any, training: bool = False) -> Any:
         """Return -log p (B, R, M) of each element of examples (B, ...), as tensors."""
         codes = self.codes(x)
-        return code_nats(self.logits(codes, self.needed(labels), training), codes)
+        return code_nats(self.logits(codes, self.told_of(codes, labels), training), codes)
+
+    def told_of(self, codes: Any, labels: Any) -> Any:
+        """Return what the network is told of given examples, codes (B, R, M) and labels (B,)."""
+        return self.needed(labels)
 
     # What it can do once trained: NumPy in, NumPy out.
 
     def log_likelihood(self, x: Any, labels: Any = None, *, seed: int = 0) -> np.ndarray:
         """Return log p(x) in nats, (B,), of examples (B, ...); the seed changes nothing."""
-        nats = in_batches(self.nats_compiled, self.examples_per_call, x, self.needed(labels))
+        logits = math.prod(self.element_shape) * self.levels  # of one example
+        batch = max(1, min(self.examples_per_call, LOGITS_PER_CALL // logits))
+        nats = in_batches(self.nats_compiled, batch, x, self.needed(labels))
         return -nats.sum((1, 2), dtype=np.float64).astype("float32")
 
     def sample(
@@ -183,7 +197,8 @@ class AutoregressiveModel(ClassConditional, PlayerModel):
         """
         rows, columns = self.element_shape
         codes = np.zeros((count, rows, columns), "int32")
-        return self.make(codes, codes > 0, labels, seed=seed, temperature=temperature, watch=watch)
+        told = self.labels_for(count, labels)
+        return self.make(codes, codes > 0, told, seed=seed, temperature=temperature, watch=watch)
 
     def complete(
         self,
@@ -213,25 +228,27 @@ class AutoregressiveModel(ClassConditional, PlayerModel):
             raise DataError(f"known must have the shape of x, {x.shape}. Received: {known.shape}.")
         filled = np.where(known, x, np.float32(0))
         codes = ops.convert_to_numpy(self.codes(ops.convert_to_tensor(filled)))
-        given = known.reshape(codes.shape)
-        made = self.make(codes, given, labels, seed=seed, temperature=temperature, watch=watch)
+        given, told = known.reshape(codes.shape), self.labels_for(len(x), labels)
+        made = self.make(codes, given, told, seed=seed, temperature=temperature, watch=watch)
         return np.where(known, x, made)
 
     def make(
         self,
         codes: np.ndarray,
         known: np.ndarray,
-        labels: Any,
+        told: Any,
         *,
         seed: int,
         temperature: float,
         watch: Watch | None,
     ) -> np.ndarray:
-        """Return the examples (N, ...) of codes (N, R, M), drawn where they are not known."""
+        """Return the examples (N, ...) of codes (N, R, M), drawn where they are not known.
+
+        There may be more or fewer rows than in training, if the network does not count them.
+        """
         if temperature < 0:
             raise DataError(f"temperature must be at least 0. Received: {temperature}.")
         count, rows, columns = codes.shape
-        labels = self.labels_for(count, labels)
         batch = min(count, self.examples_per_call)
         part = rows if watch is None else max(1, rows // WATCHED_PARTS)
         # From one stream for all elements, so that neither batches nor parts change an example.
@@ -240,7 +257,12 @@ class AutoregressiveModel(ClassConditional, PlayerModel):
         for start in range(0, count, batch):
             # The last batch is filled up, so that the loop is compiled for one shape only.
             indices = np.minimum(np.arange(start, start + batch), count - 1)
-            chosen = None if labels is None else ops.convert_to_tensor(labels[indices])
+            chosen = tree.map_structure(
+                lambda array, indices=indices: (
+                    None if array is None else ops.convert_to_tensor(array[indices])
+                ),
+                told,
+            )
             state = self.decoder(chosen).start(batch)
             current: Any = codes[indices]
             draws = {
@@ -272,7 +294,7 @@ class AutoregressiveModel(ClassConditional, PlayerModel):
         return self.values(np.concatenate(made)[:count])
 
     def make_rows(
-        self, codes: Any, state: Any, draws: Mapping[str, Any], labels: Any, span: tuple[Any, Any]
+        self, codes: Any, state: Any, draws: Mapping[str, Any], told: Any, span: tuple[Any, Any]
     ) -> tuple[Any, Any]:
         """Return codes (B, R, M) with some rows made, and the decoder's state after them.
 
@@ -281,10 +303,10 @@ class AutoregressiveModel(ClassConditional, PlayerModel):
             state: The decoder's.
             draws: `known`, where levels are given, and `uniforms`, numbers in [0, 1) that decide
                 the others, (B, R, M) each; `temperature`.
-            labels: Labels (B,), or None.
+            told: What the decoder is told.
             span: The first row to make, and the row after the last.
         """
-        decoder = self.decoder(labels)
+        decoder = self.decoder(told)
         columns = self.element_shape[1]
 
         def make_row(row: Any, carried: tuple[Any, Any]) -> tuple[Any, Any]:

@@ -305,8 +305,8 @@ class PluginContract:
         x, y = dataset.read(np.arange(2))
         y = y if model.takes_labels else None
         codes = model.codes(keras.ops.convert_to_tensor(x))
-        labels = None if y is None else keras.ops.convert_to_tensor(y)
-        logits = keras.ops.convert_to_numpy(model.logits(codes, labels, False))
+        told = model.told_of(codes, None if y is None else keras.ops.convert_to_tensor(y))
+        logits = keras.ops.convert_to_numpy(model.logits(codes, told, False))
         assert np.allclose(replay_logits(model, x, y), logits, atol=1e-5)
 
     def test_no_element_sees_itself_or_what_comes_after(self, trained: Any, dataset: Any) -> None:
@@ -319,11 +319,12 @@ class PluginContract:
         if not isinstance(model, AutoregressiveModel):
             pytest.skip("The model does not make examples element by element.")
         x, y = dataset.read(np.arange(2))
+        tensors = model.codes(keras.ops.convert_to_tensor(x))
         labels = keras.ops.convert_to_tensor(y) if model.takes_labels else None
-        codes = keras.ops.convert_to_numpy(model.codes(keras.ops.convert_to_tensor(x)))
+        told, codes = model.told_of(tensors, labels), keras.ops.convert_to_numpy(tensors)
 
         def logits(codes: np.ndarray) -> np.ndarray:
-            found = model.logits(keras.ops.convert_to_tensor(codes), labels, False)
+            found = model.logits(keras.ops.convert_to_tensor(codes), told, False)
             return np.asarray(keras.ops.convert_to_numpy(found)).reshape(2, codes[0].size, -1)
 
         before = logits(codes)

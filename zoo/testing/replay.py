@@ -28,8 +28,8 @@ def replay_logits(model: AutoregressiveModel, x: Any, labels: Any = None) -> np.
 def _replay_compiled(model: AutoregressiveModel) -> Any:
     rows, columns = model.element_shape
 
-    def replay(codes: Any, state: Any, labels: Any) -> Any:
-        decoder = model.decoder(labels)
+    def replay(codes: Any, state: Any, told: Any) -> Any:
+        decoder = model.decoder(told)
 
         def replay_row(row: Any, carried: Any) -> Any:
             hidden, state, logits = carried
@@ -45,7 +45,7 @@ def _replay_compiled(model: AutoregressiveModel) -> Any:
 
             return ops.fori_loop(0, columns, replay_element, (hidden, state, logits))
 
-        width = model.logits(codes, labels, False).shape[-1]
+        width = model.logits(codes, told, False).shape[-1]
         logits = ops.zeros((codes.shape[0], rows * columns, width))
         hidden = model.levels - 1 - codes
         return ops.fori_loop(0, rows, replay_row, (hidden, state, logits))[2]

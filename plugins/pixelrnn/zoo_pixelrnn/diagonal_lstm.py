@@ -137,8 +137,8 @@ class DiagonalLSTM(layers.Layer):
         initial = ops.cast(self.initial[layer], self.compute_dtype)[:, :, None, None]
         blank = ops.zeros_like(gates[:, :1, :, : self.filters])  # (2, 1, B, h)
         initial = blank + initial[:, 0], blank + initial[:, 1]
-        # XLA takes minutes to compile a thousand steps; the others run them as they come, and then
-        # the pixels of a diagonal alone are less work than whole columns of the skewed image.
+        # XLA compiles hundreds of unrolled steps for minutes. Elsewhere they take half the time of
+        # a loop, for then only the pixels of a diagonal need be computed.
         walk = walk_columns if keras.config.backend() == "jax" else walk_diagonals
         hidden = walk(gates, kernel, initial, blank, self.order)
         return hidden[0], hidden[1]
@@ -170,13 +170,13 @@ def walk_diagonals(gates: Any, kernel: Any, initial: Any, blank: Any, order: Dia
     states = []
     ends = np.cumsum(order.lengths)[:-1].tolist()
     for step, given in enumerate(ops.split(gates, ends, axis=1)):  # (2, R, B, 4h)
-        if step < order.height:  # it begins a row
-            hidden = ops.concatenate([hidden, initial[0]], axis=1)
-            cell = ops.concatenate([cell, initial[1]], axis=1)
-        if step < order.width:
-            hidden = ops.concatenate([blank, hidden], axis=1)
-        else:  # the highest row has ended
+        begins, goes_on = step < order.height, step < order.width  # its lowest and its highest row
+        if not goes_on:
             cell = cell[:, 1:]
+        if begins:
+            cell = ops.concatenate([cell, initial[1]], axis=1)
+        around = [blank] * goes_on + [hidden] + [initial[0]] * begins
+        hidden = ops.concatenate(around, axis=1) if len(around) > 1 else hidden
         hidden, cell = advance(given, hidden[:, :-1], hidden[:, 1:], cell, kernel)
         states.append(hidden)
     return ops.concatenate(states, axis=1)

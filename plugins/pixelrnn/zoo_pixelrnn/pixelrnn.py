@@ -7,7 +7,9 @@ softmax over levels, a Bernoulli variable where there are two.
 
 A convolution under mask A, then LSTM layers with residual connections, each going over the image
 along rows or along diagonals, then ReLU and two 1x1 layers. The Row LSTM's context is a triangle
-above the pixel and the row to the left; the Diagonal BiLSTM's is all that is before the pixel.
+above the pixel and the row to the left; the Diagonal BiLSTM's is all that is before the pixel, but
+for one: under mask A no position of a row sees the row's last pixel, so that only the first
+convolution shows it to the next row.
 
 Departures from the paper: the network can be told the class, which is added to all gates.
 """
@@ -85,7 +87,7 @@ class RecurrentDecoder(PixelDecoder):
     """Keeps the rows that the first convolution will look at, and the states of the LSTM."""
 
     def __init__(self, model: PixelRNN, labels: Any):
-        super().__init__(model, labels)
+        super().__init__(model, None)  # the label goes to the gates of the LSTM
         is_row = model.config.architecture == "row"
         self.first = KeptConv(self.network.first, self.width)
         self.lstm = (RowState if is_row else DiagonalState)(self.network.lstm, labels, self.width)
