@@ -170,6 +170,10 @@ class AutoregressiveModel(ClassConditional, PlayerModel):
 
     # What it can do once trained: NumPy in, NumPy out.
 
+    def told_for(self, count: int, labels: Any = None) -> Any:
+        """Return what the network is told of examples in the making: as `told_of`, but NumPy."""
+        return self.labels_for(count, labels)
+
     def log_likelihood(self, x: Any, labels: Any = None, *, seed: int = 0) -> np.ndarray:
         """Return log p(x) in nats, (B,), of examples (B, ...); the seed changes nothing."""
         logits = math.prod(self.element_shape) * self.levels  # of one example
@@ -197,7 +201,7 @@ class AutoregressiveModel(ClassConditional, PlayerModel):
         """
         rows, columns = self.element_shape
         codes = np.zeros((count, rows, columns), "int32")
-        told = self.labels_for(count, labels)
+        told = self.told_for(count, labels)
         return self.make(codes, codes > 0, told, seed=seed, temperature=temperature, watch=watch)
 
     def complete(
@@ -228,7 +232,7 @@ class AutoregressiveModel(ClassConditional, PlayerModel):
             raise DataError(f"known must have the shape of x, {x.shape}. Received: {known.shape}.")
         filled = np.where(known, x, np.float32(0))
         codes = ops.convert_to_numpy(self.codes(ops.convert_to_tensor(filled)))
-        given, told = known.reshape(codes.shape), self.labels_for(len(x), labels)
+        given, told = known.reshape(codes.shape), self.told_for(len(x), labels)
         made = self.make(codes, given, told, seed=seed, temperature=temperature, watch=watch)
         return np.where(known, x, made)
 

@@ -19,10 +19,10 @@ def replay_logits(model: AutoregressiveModel, x: Any, labels: Any = None) -> np.
     rows, columns = model.element_shape
     codes = ops.cast(model.codes(ops.convert_to_tensor(x)), "int32")
     labels = None if labels is None else ops.convert_to_tensor(labels)
-    state = model.decoder(labels).start(len(codes))
-    return np.asarray(ops.convert_to_numpy(_replay_compiled(model)(codes, state, labels))).reshape(
-        len(codes), rows, columns, -1
-    )
+    told = model.told_of(codes, labels)
+    state = model.decoder(told).start(len(codes))
+    logits = ops.convert_to_numpy(_replay_compiled(model)(codes, state, told))
+    return np.asarray(logits).reshape(len(codes), rows, columns, -1)
 
 
 def _replay_compiled(model: AutoregressiveModel) -> Any:

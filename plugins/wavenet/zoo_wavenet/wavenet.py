@@ -1,0 +1,209 @@
+"""WaveNet (van den Oord et al. 2016, https://arxiv.org/abs/1609.03499).
+
+    log p(x) = sum over samples t of log p(x_t | x_1, ..., x_(t-1), h)
+
+in nats; a sample is one of 256 levels of the mu-law, its likelihood a softmax over them, and h a
+condition, if any. Each layer of a stack of causal convolutions with dilations 1, 2, 4 and so on is
+
+    z = tanh(W_f * x + V_f h) . sigmoid(W_g * x + V_g h)
+
+and gives a 1x1 of z to the next layer, added to its own input, and another to the output, which is
+the sum of all layers' followed by ReLU - 1x1 - ReLU - 1x1. The condition is a label, the same for
+all samples, or a signal of a few numbers per frame, upsampled by a transposed convolution: here the
+log-energies of mel bands, taken of the sound itself (copy synthesis).
+
+Before the first sample of a sound stands nothing: all features there are 0. The loss is that of
+samples whose receptive field lies inside the sound, or of all (`loss_from`).
+
+Departures from the paper: the last layer has no way on, for nothing follows it; the biases of all
+skip connections are one, for they are added; the paper's local conditions are linguistic features
+and the fundamental frequency.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.autoregression import AutoregressiveModel, Watch
+from zoo.engine import compile_function, in_batches
+from zoo.errors import DataError
+from zoo_wavenet.config import WaveNetConfig
+from zoo_wavenet.frames import log_mel
+from zoo_wavenet.mulaw import decoded_levels, encode
+from zoo_wavenet.network import WaveDecoder, WaveNetwork
+
+# Shapes: B batch, N count asked for, T samples, K levels, L number of classes, F frames, C local
+# channels.
+
+GUIDES = 8  # how many sounds' frames are kept, for samples that are asked for without any
+
+
+@keras.saving.register_keras_serializable(package="zoo_wavenet")
+class WaveNet(AutoregressiveModel):
+    """Dilated causal convolutional network of a sound's samples.
+
+    Args:
+        config: A `WaveNetConfig`.
+    """
+
+    config_class = WaveNetConfig
+
+    def __init__(self, config: WaveNetConfig, **kwargs: Any):
+        super().__init__(config, **kwargs)
+        self.network = WaveNetwork(self.config)
+        self.samples_of_codes = decoded_levels(self.config.levels)
+        if self.follows_frames:
+            self.frames_compiled = compile_function(self, lambda x: self.frames_of(self.codes(x)))
+            self.guides = self.add_weight(
+                shape=(GUIDES, self.config.frame_count, self.config.local_channels),
+                initializer=keras.initializers.Constant(-1.0),  # silence
+                trainable=False,
+                name="guides",
+            )
+
+    @property
+    def follows_frames(self) -> bool:
+        """Whether the network is given a signal frame by frame."""
+        return self.config.local_channels > 0
+
+    @property
+    def element_shape(self) -> tuple[int, int]:
+        """A row for each sample, one element in it."""
+        return self.config.length, 1
+
+    @property
+    def levels(self) -> int:
+        """Values that a sample can take, K."""
+        return self.config.levels
+
+    def codes(self, x: Any) -> Any:
+        """Return the mu-law codes, int32 (B, T, 1), of sounds (B, T) in [-1, 1]."""
+        return encode(x, self.levels)[..., None]
+
+    def values(self, codes: np.ndarray) -> np.ndarray:
+        """Return sounds (B, T) of codes (B, T, 1)."""
+        return self.samples_of_codes[codes[..., 0]]
+
+    def logits(self, codes: Any, told: Any, training: bool) -> Any:
+        """Return the logits (B, T, 1, K) of codes (B, T, 1), told labels and frames."""
+        return self.network(codes[..., 0], *self.conditions_of(told))[:, :, None]
+
+    def decoder(self, told: Any) -> WaveDecoder:
+        """Return what predicts sample after sample, told labels and frames."""
+        return WaveDecoder(self.network, *self.conditions_of(told))
+
+    def conditions_of(self, told: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Return one-hot labels (B, L) and frames (B, F, C), each None where there are none."""
+        labels = told["labels"]
+        return None if labels is None else self.one_hot(labels), told["frames"]
+
+    def told_of(self, codes: Any, labels: Any) -> dict[str, Any]:
+        """Return the labels (B,) of sounds, codes (B, T, 1), and their own frames (B, F, C)."""
+        frames = self.frames_of(codes) if self.follows_frames else None
+        return {"labels": self.needed(labels), "frames": frames}
+
+    def make_optimizer(self) -> keras.optimizers.Optimizer:
+        """Return Adam, averaging the weights if asked to."""
+        average = self.config.average
+        averaging: dict[str, Any] = {"use_ema": True, "ema_momentum": average} if average else {}
+        return keras.optimizers.Adam(self.config.learning_rate, **averaging)
+
+    def nll(self, x: Any, y: Any, training: bool) -> dict[str, Any]:
+        """Return the negative log-likelihood of sounds (B, T), of the samples that count."""
+        if self.follows_frames and training:
+            newest = ops.concatenate([self.frames_of(self.codes(x)), self.guides], axis=0)
+            self.guides.assign(newest[:GUIDES])
+        first = self.config.receptive_field if self.config.loss_from == "receptive-field" else 0
+        nats = self.element_nats(x, y, training)[:, first:]
+        nll = ops.mean(ops.sum(nats, axis=(1, 2)))
+        return {"nll_nats": nll, "nll_bits_per_dim": nll / (nats.shape[1] * np.log(2.0))}
+
+    # Sounds made after a signal.
+
+    def frames_of(self, codes: Any) -> Any:
+        """Return log-mel energies (B, F, C) of codes (B, T, 1), as tensors."""
+        config = self.config
+        samples = ops.take(ops.convert_to_tensor(self.samples_of_codes), codes[..., 0], axis=0)
+        return log_mel(samples, config.frame_length, config.local_channels, config.sample_rate_hz)
+
+    def frames(self, x: np.ndarray) -> np.ndarray:
+        """Return the signal (B, F, C) that sounds (B, T) can be made again after.
+
+        Raises:
+            DataError: If the model follows no signal, or sounds have another length.
+        """
+        self.check_follows()
+        x = np.asarray(x, "float32")
+        if x.ndim != 2 or x.shape[1] != self.config.length:
+            raise DataError(
+                f"Sounds must have the shape (count, {self.config.length}). Received: {x.shape}."
+            )
+        return in_batches(self.frames_compiled, self.examples_per_call, x)
+
+    def sample(
+        self,
+        count: int,
+        *,
+        seed: int = 0,
+        labels: Any = None,
+        temperature: float = 1.0,
+        watch: Watch | None = None,
+        length: int | None = None,
+        frames: Any = None,
+    ) -> np.ndarray:
+        """Return `count` sounds (N, T); where it takes labels, of all in turn.
+
+        Args:
+            count: How many, N.
+            seed: Decides the draws; the first of many sounds are those of few.
+            labels: Labels (N,).
+            temperature: What logits are divided by; 0 takes the most likely level.
+            watch: Called as the making goes on, some forty times a batch.
+            length: Samples of a sound, T; None takes that of the training.
+            frames: The signal (N, F, C) to follow, such as `frames` returns; by default, of a
+                model that follows one, that of the last sounds it was trained on, in turn.
+
+        Raises:
+            DataError: If frames are given that cannot be followed, or do not suit the length.
+        """
+        length = self.config.length if length is None else length
+        if self.follows_frames and length != self.config.length:
+            raise DataError(
+                "A WaveNet that follows a signal makes sounds as long as those of its training, "
+                f"{self.config.length} samples. Received: length = {length}."
+            )
+        if length < 1:
+            raise DataError(f"length must be at least 1. Received: {length}.")
+        codes = np.zeros((count, length, 1), "int32")
+        told = self.told_for(count, labels, frames)
+        return self.make(codes, codes > 0, told, seed=seed, temperature=temperature, watch=watch)
+
+    def told_for(self, count: int, labels: Any = None, frames: Any = None) -> dict[str, Any]:
+        """Return the labels (N,) and frames (N, F, C) of sounds that are made.
+
+        Raises:
+            DataError: If frames are given that cannot be followed, or of another shape.
+        """
+        labels = self.labels_for(count, labels)
+        if not self.follows_frames:
+            if frames is not None:
+                self.check_follows()
+            return {"labels": labels, "frames": None}
+        guides = ops.convert_to_numpy(self.guides)
+        if frames is None:
+            frames = guides[np.arange(count) % GUIDES]
+        frames, expected = np.asarray(frames, "float32"), (count, *guides.shape[1:])
+        if frames.shape != expected:
+            raise DataError(f"frames must have the shape {expected}. Received: {frames.shape}.")
+        return {"labels": labels, "frames": frames}
+
+    def check_follows(self) -> None:
+        """Raise DataError unless the model follows a signal."""
+        if not self.follows_frames:
+            raise DataError(
+                "This WaveNet follows no signal, and can make no use of frames. Leave them out, "
+                "or train with local_channels above 0."
+            )
