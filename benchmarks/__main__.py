@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     """Measure what was asked for; return 1 if a command starts too slowly."""
     options = _parse(arguments)
     status = 0
-    if fnmatch.fnmatch(_STARTUP, options.rows):
+    if _matches(_STARTUP, options.rows):
         status = startup.main()
     rows = _choose(options.rows)
     if not rows:
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rows", default="*", metavar="PATTERN", help="such as 'vae-*'")
+    parser.add_argument("--rows", default="*", metavar="PATTERNS", help="such as 'vae-*,iwae'")
     parser.add_argument(
         "--backend",
         type=lambda text: text.split(","),
@@ -63,14 +63,18 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.backend if name not in installed]:
         parser.error(f"{unknown[0]} is not installed. Installed: {', '.join(installed)}.")
-    if not _choose(options.rows) and not fnmatch.fnmatch(_STARTUP, options.rows):
+    if not _choose(options.rows) and not _matches(_STARTUP, options.rows):
         names = ", ".join([_STARTUP, *(row.name for row in ROWS)])
         parser.error(f"no row matches '{options.rows}'. Rows: {names}.")
     return options
 
 
-def _choose(pattern: str) -> list[Row]:
-    return [row for row in ROWS if fnmatch.fnmatch(row.name, pattern)]
+def _choose(patterns: str) -> list[Row]:
+    return [row for row in ROWS if _matches(row.name, patterns)]
+
+
+def _matches(name: str, patterns: str) -> bool:
+    return any(fnmatch.fnmatch(name, pattern) for pattern in patterns.split(","))
 
 
 if __name__ == "__main__":

@@ -11,18 +11,23 @@ adds count as data. In forward passes, a use of a network costs
 - 4 for a penalty on the gradient by the input: forward, that gradient, and the gradient of each of
   its products by both factors. Piecewise linear activations send nothing back beyond this.
 
+Where a network brings layers of its own, each of which applies its kernels at all pixels, or at all
+samples of a sound, a kernel costs what it does not mask, times the places at which it is needed. An
+autoregressive model needs each place once to sample: one forward pass of all places.
+
 Every contender of a row is counted by what the algorithm asks for, whatever it computes: a plain
 loop computes the weights' gradients of a discriminator that does not move, too, and one that gives
 both players the same fake images saves a pass of the generator.
 """
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 from keras import layers
 
-from benchmarks.rows import Pass
+from benchmarks.row import Pass
 
 
 def forward_flops(layer: Any) -> int:
@@ -43,11 +48,39 @@ def forward_flops(layer: Any) -> int:
     return 0
 
 
+def kernel_flops(network: Any, positions: float) -> list[float]:
+    """Return the operations of each kernel that a network applies at so many positions.
+
+    What a mask blots out costs nothing; an initial state is no kernel.
+
+    Args:
+        network: A layer, or a list of layers.
+        positions: Places of an example at which each kernel is applied.
+    """
+    parts = network if isinstance(network, list) else [network]
+    masks = {
+        id(layer.kernel): layer.allowed.sum()
+        for part in parts
+        for layer in part._flatten_layers()
+        if hasattr(layer, "allowed")
+    }
+    return [
+        2 * positions * float(masks.get(id(weight), math.prod(weight.shape)))
+        for part in parts
+        for weight in part.trainable_weights
+        if len(weight.shape) > 1 and not weight.name.startswith("initial")
+    ]
+
+
 def flops_per_example(model: Any, passes: Sequence[Pass]) -> int:
     """Return the operations of one training step, or of sampling, divided by the batch size."""
     total = 0.0
     for use in passes:
-        counts = [forward_flops(layer) for layer in getattr(model, use.network).layers]
+        network = operator.attrgetter(use.network)(model)
+        if use.positions is None:
+            counts = [forward_flops(layer) for layer in network.layers]
+        else:
+            counts = kernel_flops(network, use.positions)
         forward = sum(counts)
         first = next(count for count in counts if count)
         total += (

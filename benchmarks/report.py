@@ -105,6 +105,13 @@ def peaks_line(peaks: Peaks) -> str:
     )
 
 
+def notes(results: Sequence[Result]) -> str:
+    """Return what there is to know of the rows, as a list in Markdown."""
+    rows = [find(name) for name in dict.fromkeys(result.row for result in results)]
+    lines = "".join(f"- {row.name}: {row.note}\n" for row in rows if row.note)
+    return "\n" + lines if lines else ""
+
+
 def write(
     name: str, results: Sequence[Result], peaks: Peaks, about: dict[str, Any]
 ) -> tuple[Path, Path]:
@@ -124,7 +131,8 @@ def write(
     as_markdown.write_text(
         f"`{about['command']}`, {about['date']}: {about['cpu']}, {about['cores']} cores, Python "
         f"{about['python']}, {versions}.\n\n{peaks_line(peaks)}\n\n"
-        + "".join(f"| {' | '.join(line)} |\n" for line in (header, rule, *lines)),
+        + "".join(f"| {' | '.join(line)} |\n" for line in (header, rule, *lines))
+        + notes(results),
         encoding="utf-8",
     )
     return as_json, as_markdown

@@ -1,76 +1,11 @@
 """What is measured, as data: one row per model and size. A new model adds its rows here alone."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
+from benchmarks.row import Pass, Row
+from benchmarks.rows_autoregressive import AUTOREGRESSIVE_ROWS
 
-@dataclass(frozen=True, kw_only=True)
-class Pass:
-    """How one network of the model is used for one example.
-
-    Args:
-        network: Attribute of the model that holds the network.
-        count: How often it is applied.
-        gradients: What gradients the algorithm needs after it: none, where it is only applied;
-            of the weights, where its input is data or noise; of the input, where another network
-            learns through it; of both; or those of a penalty on the gradient by the input.
-    """
-
-    network: str
-    count: float = 1
-    gradients: Literal["none", "weights", "input", "both", "penalty"] = "none"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One line of the table.
-
-    Args:
-        name: What `--rows` selects by.
-        model: The model's name in the registry.
-        config: Fields of its configuration that differ from the defaults.
-        batch_size: Examples per move; for sampling, images per call.
-        parameters: Trainable parameters, checked against the model.
-        passes: What the floating-point operations are counted from.
-        image_shape: (H, W, C) of one image.
-        kind: Whether training or sampling is measured.
-        reference: Name in `references.REFERENCES` of what is measured beside it, if anything.
-        target: Examples/s, as a multiple of the reference's, that it should reach.
-        published_rate: Examples/s of the reference in an earlier quiet run, for orientation.
-        published_fraction: Its fraction of the matrix-product peak then.
-        steps_per_execution: Steps that `fit` takes per call of the compiled function; torch
-            has none and takes one.
-        backends: Backends on which it is measured.
-        one_process: Whether it takes turns with its reference inside one process.
-    """
-
-    name: str
-    model: str
-    config: Mapping[str, Any] = field(default_factory=dict)
-    batch_size: int
-    parameters: int
-    passes: tuple[Pass, ...]
-    image_shape: tuple[int, int, int] = (28, 28, 1)
-    kind: Literal["training", "sampling"] = "training"
-    reference: str | None = None
-    target: float | None = None
-    published_rate: float | None = None
-    published_fraction: str | None = None
-    steps_per_execution: int = 1
-    backends: tuple[str, ...] = ("tensorflow", "jax", "torch")
-    one_process: bool = False
-
-    @property
-    def examples_per_turn(self) -> int:
-        """Examples of one step of `fit`: a batch for every move of a critic."""
-        return self.batch_size * self.config.get("critic_steps", 1)
-
-    @property
-    def examples_per_call(self) -> int:
-        """Examples of one call of the compiled function."""
-        return self.examples_per_turn * self.steps_per_execution
-
+__all__ = ["ROWS", "Pass", "Row", "find"]
 
 _ADAM = {"activation": "relu", "optimizer": "adam", "learning_rate": 1e-3}
 _DENSE_VAE: dict[str, Any] = {"hidden_sizes": (400,), "latent_size": 20, **_ADAM}
@@ -288,6 +223,7 @@ ROWS = (
         image_shape=(64, 64, 3),
         kind="sampling",
     ),
+    *AUTOREGRESSIVE_ROWS,
 )
 
 

@@ -123,9 +123,9 @@ def workers(row: Row, backends: Sequence[str]) -> Iterator[list[Worker]]:
     plans = [(backend, ["zoo"]) for backend in backends if backend in row.backends]
     if row.reference is not None and plans:
         if row.one_process:
-            plans = [(backend, [row.reference, *zoo]) for backend, zoo in plans]
+            plans = [(backend, [*row.references, *zoo]) for backend, zoo in plans]
         else:
-            plans.insert(0, (REFERENCES[row.reference].backend, [row.reference]))
+            plans = [(REFERENCES[name].backend, [name]) for name in row.references] + plans
     started: list[Worker] = []
     try:
         for backend, contenders in plans:

@@ -28,19 +28,19 @@ from benchmarks.rows import Row, find
 from zoo.backends import use_backend
 
 EXAMPLES = 60_000  # as many as MNIST has for training; of large images fewer
-_MOST_BYTES = 2**28  # of images
+_MOST_BYTES = 2**28  # of examples
 
 
 def main(asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the facts of every contender, then an answer to each request."""
     row = find(asked["row"])
     backend = use_backend()
-    images = make_images(epoch(row), row.image_shape)
+    examples = make_examples(epoch(row), row.example_shape)
     before = _memory("VmRSS")
     contenders, facts = [], []
     for name in asked["contenders"]:
         start = time.perf_counter()
-        contender, fact = build(row, name, images)
+        contender, fact = build(row, name, examples)
         contender.run(row.examples_per_turn)
         contenders.append(contender)
         facts.append({**fact, "first_step_s": time.perf_counter() - start})
@@ -59,18 +59,18 @@ def main(asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
             contender = contenders[request["measure"]]
             rate = measure(contender, row, fastest * request["seconds"])
             fastest = max(fastest, rate)
-            yield {"rate": rate}
+            yield {"rate": rate * row.counted}
 
 
-def make_images(count: int, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return images of noise (N, H, W, C) in [0, 1]; speed does not depend on what they show."""
+def make_examples(count: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Return examples of noise (N, ...) in [0, 1]; speed does not depend on what they show."""
     return np.random.default_rng(0).random((count, *shape), dtype="float32")
 
 
-def build(row: Row, name: str, images: np.ndarray) -> tuple[Contender, dict[str, Any]]:
+def build(row: Row, name: str, examples: np.ndarray) -> tuple[Contender, dict[str, Any]]:
     """Return a contender, with its parameters and the operations per example if it is ours."""
     if name != "zoo":
-        contender = REFERENCES[name].build(row, images)
+        contender = REFERENCES[name].build(row, examples)
         fact: dict[str, Any] = {}
     else:
         import keras
@@ -78,18 +78,21 @@ def build(row: Row, name: str, images: np.ndarray) -> tuple[Contender, dict[str,
         import zoo
         from benchmarks.flops import flops_per_example
 
-        model = zoo.create(row.model, image_shape=row.image_shape, **row.config)
-        fact = {"flops": flops_per_example(model, row.passes)}
+        model = zoo.create(row.model, **row.full_config)
+        fact = {"flops": round(flops_per_example(model, row.passes) / row.counted)}
         if row.kind == "training":
             on_torch = keras.backend.backend() == "torch"  # whose trainer takes one step a call
             model.compile(steps_per_execution=1 if on_torch else row.steps_per_execution)
-            contender = fitted(model, images, row.examples_per_turn)
+            contender = fitted(model, examples, row.examples_per_turn)
         else:
             contender = _sampler(model, row.batch_size)
-    if contender.parameters != row.parameters:
+    stated = row.parameters
+    if name != "zoo" and row.reference_parameters is not None:
+        stated = row.reference_parameters
+    if contender.parameters != stated:
         raise ValueError(
-            f"Row '{row.name}' states {row.parameters:,} parameters, but {name} has "
-            f"{contender.parameters:,}. Make config and parameters agree in benchmarks/rows.py."
+            f"Row '{row.name}' states {stated:,} parameters, but {name} has "
+            f"{contender.parameters:,}. Make config and parameters of the row agree."
         )
     return contender, {**fact, "parameters": contender.parameters}
 
@@ -99,12 +102,12 @@ def measure(contender: Contender, row: Row, examples: float) -> float:
     count = whole(examples, row)
     start = time.perf_counter()
     contender.run(count)
-    return count / (time.perf_counter() - start)
+    return contender.share * count / (time.perf_counter() - start)
 
 
 def epoch(row: Row) -> int:
     """Return the number of examples in the data: whole calls, for others compile anew."""
-    examples = min(EXAMPLES, _MOST_BYTES // (4 * math.prod(row.image_shape)))
+    examples = min(EXAMPLES, _MOST_BYTES // (4 * math.prod(row.example_shape)))
     return examples // row.examples_per_call * row.examples_per_call
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from benchmarks.references import adversarial, vae
+from benchmarks.references import adversarial, autoregressive, vae
 from benchmarks.references.contender import Contender, fitted, parameter_count
 from benchmarks.rows import Row
 
@@ -23,7 +23,7 @@ class Reference:
 
     Args:
         backend: Keras backend to set before it is built; the library that it measures.
-        build: Makes it from the row and the images (N, H, W, C).
+        build: Makes it from the row and the examples (N, ...).
     """
 
     backend: str
@@ -40,5 +40,10 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType(
         "torch-dcgan": Reference("torch", adversarial.torch_dcgan),
         "torch-wgan": Reference("torch", adversarial.torch_wgan),
         "torch-wgan-gp": Reference("torch", adversarial.torch_wgan_gp),
+        "torch-pixels": Reference("torch", autoregressive.torch_pixels),
+        "torch-pixels-naive": Reference("torch", autoregressive.torch_pixels_naive),
+        "torch-wavenet": Reference("torch", autoregressive.torch_wavenet),
+        "torch-wavenet-naive": Reference("torch", autoregressive.torch_wavenet_naive),
+        "torch-wavenet-queues": Reference("torch", autoregressive.torch_wavenet_queues),
     }
 )

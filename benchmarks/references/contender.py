@@ -16,10 +16,13 @@ class Contender:
         run: Trains on, or makes, that many examples, and returns when all is done. More than
             there are in the data are whole epochs.
         parameters: Trainable parameters.
+        share: What part of the examples `run` really makes, where all parts cost the same and
+            the whole would take too long.
     """
 
     run: Callable[[int], None]
     parameters: int
+    share: float = 1.0
 
 
 def fitted(model: Any, images: np.ndarray, batch_size: int) -> Contender:

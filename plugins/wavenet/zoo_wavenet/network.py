@@ -179,14 +179,21 @@ class WaveNetwork(layers.Layer):
         self.last.build((None, config.head_channels))
         self.built = True
 
-    def call(self, codes: Any, labels: Any = None, frames: Any = None) -> Any:
-        """Return logits (B, T, K) of codes (B, T), one-hot labels (B, L) and frames (B, F, C)."""
+    def call(self, codes: Any, labels: Any = None, frames: Any = None, first: int = 0) -> Any:
+        """Return logits (B, T - first, K) of the codes from `first` on.
+
+        Args:
+            codes: Codes (B, T).
+            labels: One-hot labels (B, L), or None.
+            frames: Frames (B, F, C), or None.
+            first: How many samples are only seen, not predicted.
+        """
         local = None if self.upsampling is None else self.upsampling(frames)
         features = self.first(codes)  # (B, T, R)
         outputs = []
         for layer in self.stack:
             features, gated = layer(features, labels, local)
-            outputs.append(gated)
+            outputs.append(gated[:, first:])
         return read(ops.concatenate(outputs, axis=-1), self.reading())
 
     def reading(self) -> list[Weights]:

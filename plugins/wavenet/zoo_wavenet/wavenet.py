@@ -27,7 +27,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.autoregression import AutoregressiveModel, Watch
+from zoo.autoregression import AutoregressiveModel, Watch, code_nats
 from zoo.engine import compile_function, in_batches
 from zoo.errors import DataError
 from zoo_wavenet.config import WaveNetConfig
@@ -117,8 +117,11 @@ class WaveNet(AutoregressiveModel):
             newest = ops.concatenate([self.frames_of(self.codes(x)), self.guides], axis=0)
             self.guides.assign(newest[:GUIDES])
         first = self.config.receptive_field if self.config.loss_from == "receptive-field" else 0
-        nats = self.element_nats(x, y, training)[:, first:]
-        nll = ops.mean(ops.sum(nats, axis=(1, 2)))
+        codes = self.codes(x)
+        told = self.conditions_of(self.told_of(codes, y))
+        logits = self.network(codes[..., 0], *told, first=first)  # (B, T - first, K)
+        nats = code_nats(logits, codes[:, first:, 0])
+        nll = ops.mean(ops.sum(nats, axis=1))
         return {"nll_nats": nll, "nll_bits_per_dim": nll / (nats.shape[1] * np.log(2.0))}
 
     # Sounds made after a signal.
