@@ -6,9 +6,12 @@ BACKENDS ?= tensorflow jax torch
 # count as newer than the same version without "+cpu", so that pip takes them where it sees them:
 #   make test-backends TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH ?= torch==2.13.0
+# Processes that run tests; each takes about 2 GB.
+WORKERS ?= 2
 TORCH_INDEX ?=
 
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PYPROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 INSTALLED := $(VENV)/.installed
@@ -31,11 +34,11 @@ demo: $(INSTALLED)  ## Train the VAE on handwritten digits; samples, reconstruct
 	@echo "Open $(RUN)/report.html in a browser."
 
 test: $(INSTALLED)  ## Run the tests of the core and of every plugin.
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-backends: $(BACKENDS_INSTALLED)  ## Install JAX and torch; run the contract on each backend.
 	set -e; for backend in $(BACKENDS); do \
-	  echo "== $$backend"; KERAS_BACKEND=$$backend $(BIN)/pytest -m "backends and not slow"; \
+	  echo "== $$backend"; KERAS_BACKEND=$$backend $(PYTEST) -m "backends and not slow"; \
 	done
 
 test-wheels: $(INSTALLED)  ## Test each plugin's wheel with the core's, outside the checkout.
