@@ -278,5 +278,5 @@ def drawn(chances, uniforms):
 
 
 def test_no_metric_draws_many_samples_unasked(chain):
-    assert choose_metrics(chain, (), "chain", "image") == ["nll"]
+    assert choose_metrics(chain, (), "chain", "image") == ["nll", "marginal"]
     assert choose_metrics(chain, ("distance",), "chain", "image") == ["distance"]

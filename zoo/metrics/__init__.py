@@ -68,7 +68,7 @@ class Metric:
     Args:
         summary: One line: what it measures.
         function: Reference to `function(model, dataset, settings) -> dict[str, Figure]`.
-        needs: Protocols of `zoo.protocols`, or `PlayerModel`; any one of them will do.
+        needs: Names in `zoo.metrics.evaluation.CAPABILITIES`; any one of them will do.
         is_cheap: Whether `zoo evaluate` measures it unasked.
         draws: Whether it draws many samples: not unasked, then, of a model that `samples_slowly`.
         kind: Kind of data that it can measure; None where that does not matter.
@@ -135,6 +135,19 @@ METRICS: Mapping[str, Metric] = {
         function="zoo.metrics.probe:measure_probe",
         needs=("HasFeatures", "Encodes"),
         is_cheap=False,
+    ),
+    "marginal": Metric(
+        summary="Code length that only knows how often each level occurs: what nll has to beat.",
+        function="zoo.metrics.marginal:measure_marginal",
+        needs=("AutoregressiveModel",),
+        is_cheap=True,
+    ),
+    "recognition": Metric(
+        summary="Share of samples in which a classifier sees the class that was asked for.",
+        function="zoo.metrics.recognition:measure_recognition",
+        needs=("Conditional",),
+        is_cheap=False,
+        draws=True,
     ),
 }
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from zoo import protocols
+from zoo.autoregression import AutoregressiveModel
 from zoo.card import Kind, resolve
 from zoo.checkpoints import read_json, write_atomically
 from zoo.data import Dataset, SoundForm, load
@@ -26,6 +27,8 @@ CAPABILITIES = {
     "HasLikelihood": protocols.HasLikelihood,
     "HasFeatures": protocols.HasFeatures,
     "Encodes": protocols.Encodes,
+    "Conditional": protocols.Conditional,
+    "AutoregressiveModel": AutoregressiveModel,
 }
 # What of a specification may differ where the model is not conditioned on it.
 _CLASS_FIELDS = frozenset({"class_count"})

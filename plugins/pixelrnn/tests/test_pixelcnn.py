@@ -159,6 +159,14 @@ def test_training_gets_far_below_independent_pixels():
     assert np.mean(samples[:, 1:] == samples[:, :-1]) > 0.95
 
 
+def test_the_gradient_is_clipped_as_that_of_the_mean_over_elements_and_the_rate_decays():
+    optimizer = pixelcnn(gradient_clip=0.5, decay_steps=100, average=0.9).make_optimizer()
+    assert optimizer.clipvalue == 0.5 * 49
+    assert optimizer.ema_momentum == 0.9
+    rates = [float(array(optimizer._learning_rate(step))) for step in (0, 50, 100)]
+    assert rates == pytest.approx([1e-3, 5e-4, 0], abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
@@ -168,6 +176,7 @@ def test_training_gets_far_below_independent_pixels():
         ("blocks", 0, "at least 1"),
         ("learning_rate", 0.0, "above 0"),
         ("average", 1.0, r"\[0, 1\)"),
+        ("decay_steps", -1, "at least 0"),
         ("class_conditional", True, "class_count of at least 2"),
     ],
 )

@@ -26,6 +26,7 @@ class PixelCNNConfig:
         class_count: Labels in the data; used by `class_conditional` alone.
         learning_rate: Of RMSProp.
         gradient_clip: Largest size of an element of the gradient of the mean over elements.
+        decay_steps: Steps over which the learning rate falls to zero along a cosine; 0 keeps it.
         average: Momentum of a moving average of the weights, which is then what samples and is
             measured; 0 keeps none.
     """
@@ -42,6 +43,7 @@ class PixelCNNConfig:
     class_count: int = 0
     learning_rate: float = 1e-3
     gradient_clip: float = 1.0
+    decay_steps: int = 0
     average: float = 0.0
 
     def __post_init__(self) -> None:
@@ -67,6 +69,7 @@ class PixelRNNConfig:
         class_count: Labels in the data; used by `class_conditional` alone.
         learning_rate: Of RMSProp.
         gradient_clip: Largest size of an element of the gradient of the mean over elements.
+        decay_steps: Steps over which the learning rate falls to zero along a cosine; 0 keeps it.
         average: Momentum of a moving average of the weights, which is then what samples and is
             measured; 0 keeps none.
     """
@@ -82,6 +85,7 @@ class PixelRNNConfig:
     class_count: int = 0
     learning_rate: float = 1e-3
     gradient_clip: float = 1.0
+    decay_steps: int = 0
     average: float = 0.0
 
     def __post_init__(self) -> None:
@@ -118,6 +122,7 @@ class VideoPixelCNNConfig:
         head_filters: Features of the 1x1 layer before the output.
         learning_rate: Of RMSProp.
         gradient_clip: Largest size of an element of the gradient of the mean over elements.
+        decay_steps: Steps over which the learning rate falls to zero along a cosine; 0 keeps it.
         average: Momentum of a moving average of the weights, which is then what samples and is
             measured; 0 keeps none.
     """
@@ -136,6 +141,7 @@ class VideoPixelCNNConfig:
     head_filters: int = 128
     learning_rate: float = 3e-4
     gradient_clip: float = 1.0
+    decay_steps: int = 0
     average: float = 0.0
 
     @property
@@ -194,6 +200,8 @@ def check_pixels(config: Any) -> None:
     for name in ("learning_rate", "gradient_clip"):
         if not getattr(config, name) > 0:
             raise ConfigError(f"{name} must be above 0. Received: {getattr(config, name)}.")
+    if config.decay_steps < 0:
+        raise ConfigError(f"decay_steps must be at least 0. Received: {config.decay_steps}.")
     if not 0 <= config.average < 1:
         raise ConfigError(f"average must lie in [0, 1). Received: {config.average}.")
 
@@ -222,11 +230,25 @@ PIXELCNN_PRESETS = {
         batch_size=16,
     ),
     "binarized-mnist": Preset(
-        summary="Black-and-white MNIST, 15 blocks of 16 features.",
+        summary="Black-and-white MNIST, 6 gated blocks of 32 features.",
         data="binarized_mnist",
-        epochs=20,
-        batch_size=64,
-        config={**_BINARY, "filters": 16},
+        epochs=10,
+        batch_size=16,
+        config={
+            **_BINARY,
+            "architecture": "gated",
+            "filters": 32,
+            "blocks": 6,
+            "head_filters": 64,
+            "decay_steps": 31_250,
+        },
+    ),
+    "binarized-mnist-plain": Preset(
+        summary="Black-and-white MNIST, 15 plain blocks of 16 features.",
+        data="binarized_mnist",
+        epochs=10,
+        batch_size=16,
+        config={**_BINARY, "filters": 16, "decay_steps": 31_250},
     ),
 }
 
@@ -254,16 +276,22 @@ PIXELRNN_PRESETS = {
     "binarized-mnist": Preset(
         summary="Black-and-white MNIST, 7 Diagonal BiLSTM layers of 16 features.",
         data="binarized_mnist",
-        epochs=20,
+        epochs=10,
         batch_size=16,
-        config={**_BINARY, "filters": 16, "layers": 7},
+        config={**_BINARY, "filters": 16, "layers": 7, "decay_steps": 31_250},
     ),
     "binarized-mnist-row": Preset(
         summary="Black-and-white MNIST, 7 Row LSTM layers of 16 features.",
         data="binarized_mnist",
-        epochs=20,
+        epochs=10,
         batch_size=16,
-        config={**_BINARY, "architecture": "row", "filters": 16, "layers": 7},
+        config={
+            **_BINARY,
+            "architecture": "row",
+            "filters": 16,
+            "layers": 7,
+            "decay_steps": 31_250,
+        },
     ),
 }
 

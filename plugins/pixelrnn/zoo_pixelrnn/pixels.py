@@ -1,5 +1,6 @@
 """What all models of pixels share: levels, the order of elements, the optimizer."""
 
+import math
 from typing import Any, Literal
 
 import keras
@@ -58,15 +59,16 @@ class PixelModel(AutoregressiveModel):
 
     def make_optimizer(self) -> keras.optimizers.Optimizer:
         """Return RMSProp with the gradient clipped elementwise, averaging weights if asked to."""
-        rows, columns = self.element_shape
-        average = self.config.average
-        averaging: dict[str, Any] = {"use_ema": True, "ema_momentum": average} if average else {}
-        return keras.optimizers.RMSprop(
-            self.config.learning_rate,
-            # What is minimised is the sum over elements.
-            clipvalue=self.config.gradient_clip * rows * columns,
-            **averaging,
-        )
+        config = self.config
+        rate: Any = config.learning_rate
+        if config.decay_steps:
+            rate = keras.optimizers.schedules.CosineDecay(rate, config.decay_steps)
+        averaging: dict[str, Any] = {}
+        if config.average:
+            averaging = {"use_ema": True, "ema_momentum": config.average}
+        # What is minimised is the sum over elements.
+        clip = config.gradient_clip * math.prod(self.element_shape)
+        return keras.optimizers.RMSprop(rate, clipvalue=clip, **averaging)
 
 
 def logit_count(levels: int) -> int:
