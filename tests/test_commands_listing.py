@@ -291,7 +291,7 @@ def test_completion_offers_commands():
 
 
 def test_completion_offers_models_and_options():
-    assert complete("zoo info v", 2) == ["vae"]
+    assert complete("zoo info va", 2) == ["vae"]
     assert complete("zoo info vae --j", 3) == ["--json"]
 
 

@@ -136,7 +136,7 @@ def plan_resume(run: Run, model: str | None, asked: Asked) -> RunRequest:
     )
     if not differences(wanted, recorded):
         backends.use_backend(recorded.backend)
-        dataset = _load(wanted, "train")
+        dataset = data_of(wanted, "train")
         wanted = dataclasses.replace(wanted, fingerprint=dataset.fingerprint)
     lines = differences(wanted, recorded)
     if lines:
@@ -166,13 +166,13 @@ def load_dataset(run: Run, split: str) -> Dataset:
         RunError: If the training data have changed since.
     """
     request = run.request
-    train = _load(request, "train")
+    train = data_of(request, "train")
     if train.fingerprint != request.fingerprint:
         raise RunError(
             f"The data '{request.data}' have changed since '{run.path}' was trained on them. "
             "Restore them, or name other data with --data."
         )
-    return train if split == "train" else _load(request, split)
+    return train if split == "train" else data_of(request, split)
 
 
 def held_out(run: Run) -> Dataset:
@@ -227,7 +227,8 @@ def _check_augmentation(names: str, card: ModelCard) -> None:
     Augmentation(names, 0)  # unknown ones are named before anything is made
 
 
-def _load(request: RunRequest, split: str) -> Dataset:
+def data_of(request: RunRequest, split: str) -> Dataset:
+    """Return a split of the data that a request names, in the form that it asks for."""
     from zoo.data import load
 
     return load(

@@ -83,11 +83,11 @@ class PluginContract:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def dataset(cls, card: ModelCard, request_: Any) -> Any:
+    def dataset(cls, request_: Any) -> Any:
         """The training data."""
-        from zoo.data import load
+        from zoo.planning import data_of
 
-        return load(request_.data, kind=card.kind)
+        return data_of(request_, "train")
 
     @pytest.fixture(scope="class")
     @classmethod
