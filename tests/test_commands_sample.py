@@ -129,3 +129,16 @@ def test_a_suffix_that_is_no_picture_is_refused(vae, capsys, tmp_path):
     code, _, err = sample(capsys, vae, "--out", tmp_path / "samples.wav")
     assert code == 1
     assert "'.png'. Received: 'samples.wav'" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--seconds", 2), "makes nothing of a length that can be chosen"),
+        (("--sample-rate", 8000), "is for sounds, and 'vae' makes none"),
+    ],
+)
+def test_what_is_said_of_sounds_is_refused_of_images(vae, capsys, options, message):
+    code, _, err = sample(capsys, vae, *options)
+    assert code == 1
+    assert message in err

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.dataset import AT_A_GLANCE, ImageSpec, Spec, VideoSpec, WaveformSpec
+from zoo.data.waveforms import SoundForm, resample
 from zoo.errors import ZooError, did_you_mean
 from zoo.media import save_samples
 from zoo.planning import card_of, load_dataset
@@ -26,6 +27,7 @@ def write_samples(
     temperature: float | None = None,
     truncation: float | None = None,
     seconds: float | None = None,
+    sample_rate_hz: int | None = None,
     out: Path | None = None,
 ) -> list[Path]:
     """Draw samples from a run's model and return what was written, the picture first.
@@ -35,10 +37,15 @@ def write_samples(
 
     Raises:
         ZooError: If the model takes no class, temperature, truncation or length but one is given,
-            or the class is unknown.
+            or the class is unknown, or a sample rate is given of what is no sound.
     """
     model = load_model(run)
-    count = AT_A_GLANCE[card_of(run.request).kind] if count is None else count
+    kind = card_of(run.request).kind
+    count = AT_A_GLANCE[kind] if count is None else count
+    if sample_rate_hz is not None:
+        if kind != "waveform":
+            raise ZooError(f"--sample-rate is for sounds, and '{run.request.model}' makes none.")
+        SoundForm(sample_rate_hz=sample_rate_hz)  # checks it
     options: dict[str, Any] = {}
     takes = inspect.signature(model.sample).parameters
     for name, value in (("temperature", temperature), ("truncation", truncation)):
@@ -59,12 +66,16 @@ def write_samples(
     path = out or run.path / "samples.png"
     with ExitStack() as stack:
         preview = None
-        if card_of(run.request).kind == "waveform":
+        if kind == "waveform":
             heard = path.with_name(f"{path.stem}-preview.wav")
             preview = stack.enter_context(growing_sound(heard, model.config.sample_rate_hz))
         shown = stack.enter_context(watched(model.sample, "Sampling", preview))
         samples = model.sample(count, seed=seed, **options, **shown)
-    return save_samples(_spec(run, model, samples), samples, path)
+    spec = _spec(run, model, samples)
+    if isinstance(spec, WaveformSpec) and sample_rate_hz is not None:
+        samples = np.stack([resample(one, spec.sample_rate_hz, sample_rate_hz) for one in samples])
+        spec = WaveformSpec(sample_rate_hz=sample_rate_hz, length=samples.shape[1])
+    return save_samples(spec, samples, path)
 
 
 def _spec(run: Run, model: Any, samples: np.ndarray) -> Spec:

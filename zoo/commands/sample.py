@@ -29,6 +29,12 @@ import click
     help="Length of sounds; for models that can make any.  [default: as in training]",
 )
 @click.option(
+    "--sample-rate",
+    "sample_rate_hz",
+    type=int,
+    help="Rate in Hz of the WAV files.  [default: the model's]",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="Picture to write; sounds are written as WAV too, beside it.  [default: samples.png in "
@@ -43,6 +49,7 @@ def sample(
     temperature: float | None,
     truncation: float | None,
     seconds: float | None,
+    sample_rate_hz: int | None,
     out: Path | None,
 ) -> None:
     """Draw samples from a trained RUN and write them as a picture, a film, or sounds."""
@@ -59,6 +66,7 @@ def sample(
         temperature=temperature,
         truncation=truncation,
         seconds=seconds,
+        sample_rate_hz=sample_rate_hz,
         out=out,
     )
     click.echo(f"Samples: {', '.join(map(str, written))}")

@@ -8,6 +8,8 @@ from zoo_wavenet import WaveNet, WaveNetConfig
 from zoo_wavenet.frames import log_mel
 from zoo_wavenet.mulaw import decoded_levels, encode
 
+from zoo.commands import run
+from zoo.data.sound_files import read_sound
 from zoo.errors import ConfigError, DataError
 from zoo.protocols import Completes, Conditional, HasLikelihood
 from zoo.testing.replay import replay_logits
@@ -392,3 +394,21 @@ def test_frames_of_another_shape_are_refused():
 def test_what_cannot_be_built_is_refused(field, message):
     with pytest.raises(ConfigError, match=message):
         WaveNetConfig(**{**SMALL, **field})
+
+
+def test_the_command_makes_sounds_of_another_length_and_rate(tmp_path, capsys):
+    folder = tmp_path / "run"
+    options = [
+        f"{name}={value}" for name, value in SMALL.items() if name not in ("length", "levels")
+    ]
+    settings = [part for option in options for part in ("--set", option)]
+    command = ["train", "wavenet", "--out", str(folder), "--steps", "1", "--batch-size", "2"]
+    assert run([*command, *settings]) == 0
+    wav = tmp_path / "one.wav"
+    asked = ["--count", "1", "--out", str(tmp_path / "one.png")]
+    assert run(["sample", str(folder), *asked, "--seconds", "0.05", "--sample-rate", "16000"]) == 0
+    assert read_sound(wav, 16_000).shape == (800,)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.png", "one.wav", "run", "work"]
+    capsys.readouterr()
+    assert run(["sample", str(folder), *asked, "--sample-rate", "10"]) == 1
+    assert "between 1,000 and 768,000 Hz. Received: 10" in capsys.readouterr().err
