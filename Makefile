@@ -12,6 +12,8 @@ TORCH_INDEX ?=
 
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope
+# Several processes whose OpenMP threads wait for each other take a multiple of the time.
+test test-backends test-wheels: export OMP_NUM_THREADS = 1
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PYPROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 INSTALLED := $(VENV)/.installed

@@ -44,6 +44,7 @@ class PluginContract:
         config: Fields of its configuration that make it small.
         data: Data set to train on; None takes the one that the card names.
         batch_size: Examples per batch.
+        clip_seconds: Length of sounds; None takes that of the preset.
         skips: Reason by name of a test that does not hold for this model.
     """
 
@@ -51,6 +52,7 @@ class PluginContract:
     config: ClassVar[Mapping[str, Any]] = {}
     data: ClassVar[str | None] = None
     batch_size: ClassVar[int] = 16
+    clip_seconds: ClassVar[float | None] = None
     skips: ClassVar[Mapping[str, str]] = {}
 
     @pytest.fixture(autouse=True)
@@ -77,7 +79,12 @@ class PluginContract:
         return planning.plan(
             cls.model_name,
             planning.Asked(
-                overrides=overrides, data=cls.data, batch_size=cls.batch_size, epochs=1, seed=3
+                overrides=overrides,
+                data=cls.data,
+                clip_seconds=cls.clip_seconds,
+                batch_size=cls.batch_size,
+                epochs=1,
+                seed=3,
             ),
         )
 

@@ -34,10 +34,12 @@ def log_mel(x: Any, frame_length: int, bands: int, sample_rate_hz: int) -> Any:
     seen = ops.concatenate(windows, axis=-1)  # (B, F, 4N)
     size = WINDOW_FRAMES * frame_length
     window = np.hanning(size + 1)[:-1]
-    seen = seen * (window / np.sqrt(np.sum(window**2) * size / 2)).astype("float32")
+    scaled = window / np.sqrt(np.sum(window**2) * size / 2)
+    seen = seen * ops.convert_to_tensor(scaled, "float32")
     real, imaginary = ops.rfft(seen)  # (B, F, Q) each
     power = ops.square(real) + ops.square(imaginary)
-    energies = ops.matmul(power, mel_filters(size, bands, sample_rate_hz))  # (B, F, M)
+    filters = ops.convert_to_tensor(mel_filters(size, bands, sample_rate_hz))
+    energies = ops.matmul(power, filters)  # (B, F, M)
     half_range = -np.log(QUIETEST) / 2
     return ops.log(energies + QUIETEST) / half_range + 1
 
