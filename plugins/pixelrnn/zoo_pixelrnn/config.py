@@ -230,7 +230,7 @@ PIXELCNN_PRESETS = {
         batch_size=16,
     ),
     "binarized-mnist": Preset(
-        summary="Black-and-white MNIST, 6 gated blocks of 32 features.",
+        summary="Black-and-white MNIST, 6 gated blocks of 32 features and 5x5 pixels.",
         data="binarized_mnist",
         epochs=10,
         batch_size=16,
@@ -239,6 +239,7 @@ PIXELCNN_PRESETS = {
             "architecture": "gated",
             "filters": 32,
             "blocks": 6,
+            "kernel_size": 5,  # 15 rows upwards; with 3 it sees 9, and begins a digit under a digit
             "head_filters": 64,
             "decay_steps": 31_250,
         },
