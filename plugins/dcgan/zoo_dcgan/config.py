@@ -67,7 +67,7 @@ _MNIST = {"generator_filters": 64, "discriminator_filters": 64, "kernel_size": 4
 
 PRESETS = {
     "laptop": Preset(
-        summary="Handwritten digits enlarged to 16x16 pixels; about two minutes on two cores.",
+        summary="Handwritten digits enlarged to 16x16 pixels; two to three minutes on two cores.",
         data="digits",
         image_size=16,
         epochs=100,

@@ -113,13 +113,14 @@ class WaveNet(AutoregressiveModel):
 
     def nll(self, x: Any, y: Any, training: bool) -> dict[str, Any]:
         """Return the negative log-likelihood of sounds (B, T), of the samples that count."""
-        if self.follows_frames and training:
-            newest = ops.concatenate([self.frames_of(self.codes(x)), self.guides], axis=0)
-            self.guides.assign(newest[:GUIDES])
         first = self.config.receptive_field if self.config.loss_from == "receptive-field" else 0
         codes = self.codes(x)
-        told = self.conditions_of(self.told_of(codes, y))
-        logits = self.network(codes[..., 0], *told, first=first)  # (B, T - first, K)
+        told = self.told_of(codes, y)
+        if self.follows_frames and training:
+            newest = ops.concatenate([told["frames"], self.guides], axis=0)
+            self.guides.assign(newest[:GUIDES])
+        conditions = self.conditions_of(told)
+        logits = self.network(codes[..., 0], *conditions, first=first)  # (B, T - first, K)
         nats = code_nats(logits, codes[:, first:, 0])
         nll = ops.mean(ops.sum(nats, axis=1))
         return {"nll_nats": nll, "nll_bits_per_dim": nll / (nats.shape[1] * np.log(2.0))}
