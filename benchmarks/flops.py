@@ -12,8 +12,9 @@ adds count as data. In forward passes, a use of a network costs
   its products by both factors. Piecewise linear activations send nothing back beyond this.
 
 Where a network brings layers of its own, each of which applies its kernels at all pixels, or at all
-samples of a sound, a kernel costs what it does not mask, times the places at which it is needed. An
-autoregressive model needs each place once to sample: one forward pass of all places.
+elements of a sequence, a kernel costs what it does not mask, times the places at which it is
+needed: that of a context, which is the same everywhere, once. An autoregressive model needs each
+place once to sample: one forward pass of all places.
 
 Every contender of a row is counted by what the algorithm asks for, whatever it computes: a plain
 loop computes the weights' gradients of a discriminator that does not move, too, and one that gives
@@ -51,7 +52,8 @@ def forward_flops(layer: Any) -> int:
 def kernel_flops(network: Any, positions: float) -> list[float]:
     """Return the operations of each kernel that a network applies at so many positions.
 
-    What a mask blots out costs nothing; an initial state is no kernel.
+    What a mask blots out costs nothing; an initial state is no kernel; a context is the same at all
+    positions.
 
     Args:
         network: A layer, or a list of layers.
@@ -65,7 +67,9 @@ def kernel_flops(network: Any, positions: float) -> list[float]:
         if hasattr(layer, "allowed")
     }
     return [
-        2 * positions * float(masks.get(id(weight), math.prod(weight.shape)))
+        2
+        * (1 if weight.name.startswith("context") else positions)
+        * float(masks.get(id(weight), math.prod(weight.shape)))
         for part in parts
         for weight in part.trainable_weights
         if len(weight.shape) > 1 and not weight.name.startswith("initial")

@@ -34,13 +34,17 @@ class Row:
         name: What `--rows` selects by.
         model: The model's name in the registry.
         config: Fields of its configuration that differ from the defaults.
-        batch_size: Examples per move; for sampling, images or sounds per call.
+        batch_size: Examples per move; for sampling, whole examples per call.
         parameters: Trainable parameters, checked against the model.
         passes: What the floating-point operations are counted from.
         image_shape: (H, W, C) of one image.
-        length: Samples of one sound, where the model is one of sounds.
-        counted: Samples of a sound by which rates and operations are counted, in place of sounds.
+        examples: What they are: images or sounds of noise, or made-up sketches or sentences.
+        length: Samples of one sound, rows of one sketch or words of one sentence; None for images.
+        counted: Elements of an example by which rates and operations are counted, in place of
+            examples.
         kind: Whether training or sampling is measured.
+        end_bias: Bias of the model's outputs, with dots, and the place in it that says that an
+            example ends: none does before its last element, where it is sampled.
         reference: Name in `references.REFERENCES` of what is measured beside it, if anything.
         beside: Names of further references, to compare with the first.
         reference_parameters: Trainable parameters of the references, where theirs differ.
@@ -61,9 +65,11 @@ class Row:
     parameters: int
     passes: tuple[Pass, ...]
     image_shape: tuple[int, int, int] = (28, 28, 1)
+    examples: Literal["noise", "sketches", "sentences"] = "noise"
     length: int | None = None
     counted: int = 1
     kind: Literal["training", "sampling"] = "training"
+    end_bias: tuple[str, int] | None = None
     reference: str | None = None
     beside: tuple[str, ...] = ()
     reference_parameters: int | None = None
@@ -83,14 +89,17 @@ class Row:
     @property
     def example_shape(self) -> tuple[int, ...]:
         """Shape of one example."""
-        return self.image_shape if self.length is None else (self.length,)
+        if self.length is None:
+            return self.image_shape
+        return (self.length, 5) if self.examples == "sketches" else (self.length,)
 
     @property
     def full_config(self) -> dict[str, Any]:
         """The configuration with the example's shape."""
         if self.length is None:
             return {"image_shape": self.image_shape, **self.config}
-        return {"length": self.length, **self.config}
+        name = "length" if self.examples == "noise" else "max_length"
+        return {name: self.length, **self.config}
 
     @property
     def examples_per_turn(self) -> int:

@@ -4,6 +4,7 @@ from typing import Any
 
 from benchmarks.row import Pass, Row
 from benchmarks.rows_autoregressive import AUTOREGRESSIVE_ROWS
+from benchmarks.rows_sequences import SEQUENCE_ROWS
 
 __all__ = ["ROWS", "Pass", "Row", "find"]
 
@@ -224,6 +225,7 @@ ROWS = (
         kind="sampling",
     ),
     *AUTOREGRESSIVE_ROWS,
+    *SEQUENCE_ROWS,
 )
 
 

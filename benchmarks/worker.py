@@ -12,6 +12,7 @@ A contender is "zoo" or the name of a reference. The backend is that of `KERAS_B
 
 import json
 import math
+import operator
 import os
 import resource
 import sys
@@ -25,17 +26,19 @@ import numpy as np
 from benchmarks.peak import backend_peak, numpy_peak
 from benchmarks.references import REFERENCES, Contender, fitted, parameter_count
 from benchmarks.rows import Row, find
+from benchmarks.sequences import make_sentences, make_sketches
 from zoo.backends import use_backend
 
 EXAMPLES = 60_000  # as many as MNIST has for training; of large images fewer
 _MOST_BYTES = 2**28  # of examples
+NEVER = -100.0  # a logit
 
 
 def main(asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the facts of every contender, then an answer to each request."""
     row = find(asked["row"])
     backend = use_backend()
-    examples = make_examples(epoch(row), row.example_shape)
+    examples = examples_of(row, epoch(row))
     before = _memory("VmRSS")
     contenders, facts = [], []
     for name in asked["contenders"]:
@@ -62,6 +65,15 @@ def main(asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {"rate": rate * row.counted}
 
 
+def examples_of(row: Row, count: int) -> np.ndarray:
+    """Return examples (N, ...) for a row."""
+    if row.examples == "sketches":
+        return make_sketches(count, row.example_shape[0])
+    if row.examples == "sentences":
+        return make_sentences(count, row.example_shape[0], len(row.config["vocabulary"]))
+    return make_examples(count, row.example_shape)
+
+
 def make_examples(count: int, shape: tuple[int, ...]) -> np.ndarray:
     """Return examples of noise (N, ...) in [0, 1]; speed does not depend on what they show."""
     return np.random.default_rng(0).random((count, *shape), dtype="float32")
@@ -85,7 +97,7 @@ def build(row: Row, name: str, examples: np.ndarray) -> tuple[Contender, dict[st
             model.compile(steps_per_execution=1 if on_torch else row.steps_per_execution)
             contender = fitted(model, examples, row.examples_per_turn)
         else:
-            contender = _sampler(model, row.batch_size)
+            contender = _sampler(model, row)
     stated = row.parameters
     if name != "zoo" and row.reference_parameters is not None:
         stated = row.reference_parameters
@@ -118,12 +130,18 @@ def whole(examples: float, row: Row) -> int:
     return max(1, int(examples // row.examples_per_call)) * row.examples_per_call
 
 
-def _sampler(model: Any, count: int) -> Contender:
-    """Return the contender that samples `count` examples per call."""
+def _sampler(model: Any, row: Row) -> Contender:
+    """Return the contender that samples a batch of examples per call."""
+    if row.end_bias is not None:
+        name, place = row.end_bias
+        bias = operator.attrgetter(name)(model)
+        values = np.zeros(bias.shape, "float32")
+        values[place] = NEVER
+        bias.assign(values)
 
     def run(examples: int) -> None:
-        for seed in range(examples // count):
-            model.sample(count, seed=seed)
+        for seed in range(examples // row.batch_size):
+            model.sample(row.batch_size, seed=seed)
 
     return Contender(run, parameter_count(model))
 

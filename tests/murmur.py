@@ -76,7 +76,6 @@ PRESETS = {
         data="sounds",
         steps=2,
         batch_size=2,
-        sample_rate_hz=4000,
-        clip_seconds=0.05,
+        form={"sample_rate_hz": 4000, "clip_seconds": 0.05},
     )
 }

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from zoo.autoregression import AutoregressiveModel, Decoder, code_nats, draw_codes
+from zoo.autoregression import AutoregressiveModel, code_nats
 from zoo.errors import DataError
+from zoo.making import Decoder, draw_codes
 from zoo.metrics.evaluation import choose_metrics
 from zoo.protocols import Completes, Conditional, GenerativeModel, HasLikelihood
 from zoo.testing.replay import replay_logits

@@ -15,11 +15,12 @@ from benchmarks.flops import flops_per_example, forward_flops
 from benchmarks.references import REFERENCES
 from benchmarks.rows import ROWS, Pass, find
 from benchmarks.rows_autoregressive import AUTOREGRESSIVE_ROWS
+from benchmarks.rows_sequences import SEQUENCE_ROWS
 from benchmarks.run import Peaks, Result, Spread, run_row
 from benchmarks.worker import build, epoch, make_examples, whole
 
-# Autoregressive rows take long to run whole, and have tests of their own.
-QUICK_ROWS = [row for row in ROWS if row not in AUTOREGRESSIVE_ROWS]
+# Those that make examples element by element take long to run whole, and have tests of their own.
+QUICK_ROWS = [row for row in ROWS if row not in (*AUTOREGRESSIVE_ROWS, *SEQUENCE_ROWS)]
 SPREAD = Spread.of([3.0, 1.0, 2.0])
 
 

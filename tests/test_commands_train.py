@@ -42,7 +42,11 @@ def test_every_option_reaches_the_run(capsys, tmp_path):
     assert code == 0
     assert out.startswith(f"Training vae on {images}, preset 'paper'\n")
     request = Run.open(tmp_path / "my run").request
-    assert (request.preset, request.data, request.image_size) == ("paper", str(images), (4, 6))
+    assert (request.preset, request.data, request.form) == (
+        "paper",
+        str(images),
+        {"image_size": [4, 6]},
+    )
     assert (request.epochs, request.steps, request.batch_size) == (None, 2, 3)
     assert (request.seed, request.precision, request.augment) == (11, "bfloat16", "flip")
     assert request.config["hidden_sizes"] == [4]

@@ -184,9 +184,9 @@ def test_the_part_that_is_given_has_a_frame_and_the_rest_none(tmp_path):
     x = np.zeros((1, 8, 8, 1), "float32")
     made = np.ones((1, 1, 8, 8, 1), "float32")
     made[:, :, :4] = 0
-    known = Given().mask(ImageSpec(image_shape=(8, 8, 1)))
+    spec = ImageSpec(image_shape=(8, 8, 1))
     begun = Begun(["one"], x, [8], None)
-    completion = Completion(ImageSpec(image_shape=(8, 8, 1)), begun, known, made)
+    completion = Completion(spec, begun, Given().mask(spec)[None], made)
     save_completion(completion, tmp_path / "picture.png")
     pixels = np.asarray(Image.open(tmp_path / "picture.png"))
     side = 8 * 11  # 84 pixels or more

@@ -194,3 +194,59 @@ def test_an_unstarted_stream_leaves_no_thread():
     Batches(numbered(10), 2, seed=0).stream()
     gc.collect()
     assert not reading_threads()
+
+
+class Words:
+    """Sequences of ones, as long as their index says; the rest is 0."""
+
+    name, split, splits, fingerprint, skipped = "words", "train", ("train",), "0", ()
+    spec = None
+
+    def __init__(self, lengths, most):
+        self.lengths, self.most = np.asarray(lengths, np.int32), most
+
+    def __len__(self):
+        return len(self.lengths)
+
+    def read(self, indices):
+        return (np.arange(self.most) < self.lengths[indices][:, None]).astype("int32"), None
+
+
+def test_batches_by_length_are_cut_where_their_longest_sequence_ends():
+    lengths = np.random.default_rng(0).integers(1, 61, 640)
+    words = Words(lengths, 60)
+    batches = Batches(words, 10, seed=1, by_length=True)
+    stream = batches.stream()
+    seen, shapes = [], set()
+    for _ in range(batches.steps_per_epoch):
+        (batch,) = next(stream)
+        longest = batch.sum(axis=1).max()
+        assert longest <= batch.shape[1] < longest + 10
+        seen += batch.sum(axis=1).tolist()
+        shapes.add(batch.shape[1])
+    stream.close()
+    assert sorted(seen) == sorted(lengths)
+    assert shapes == {10, 20, 30, 40, 50, 60}
+    cost = np.mean([lengths[batch].max() for batch in batches.order(0).reshape(-1, 10)])
+    plain = Batches(words, 10, seed=1).order(0).reshape(-1, 10)
+    assert cost < 0.65 * np.mean([lengths[batch].max() for batch in plain])
+
+
+@pytest.mark.parametrize("drop_remainder", [True, False])
+def test_the_order_by_length_is_a_permutation_of_whole_batches(drop_remainder):
+    words = Words(np.random.default_rng(0).integers(1, 9, 333), 8)
+    options = {"seed": 1, "by_length": True, "drop_remainder": drop_remainder}
+    batches = Batches(words, 10, **options)
+    order = batches.order(4)
+    assert sorted(order) == list(range(333))
+    np.testing.assert_array_equal(order, Batches(words, 10, **options).order(4))
+    assert (order != batches.order(5)).any()
+    plain = Batches(words, 10, seed=1).order(4)
+    np.testing.assert_array_equal(order[330:], plain[330:])
+    means = words.lengths[order[:320]].reshape(-1, 10).mean(axis=1)
+    assert abs(np.corrcoef(means, np.arange(32))[0, 1]) < 0.5  # short ones do not come first
+
+
+def test_images_have_no_lengths_to_be_cut_at():
+    batches = Batches(numbered(20), 5, seed=0, by_length=True)
+    np.testing.assert_array_equal(batches.order(0), Batches(numbered(20), 5, seed=0).order(0))

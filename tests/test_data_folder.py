@@ -16,6 +16,7 @@ from zoo.data import Batches, load
 from zoo.data.arrays import ArrayImages
 from zoo.data.files import by_split, hash_place
 from zoo.data.folder import FolderImages, load_folder
+from zoo.data.forms import ImageForm
 from zoo.errors import DataError
 
 OUT_OF_CORE = 0  # bytes of memory for decoded images
@@ -382,8 +383,10 @@ def test_the_fingerprint_is_of_content_not_of_place_or_time(tmp_path):
 
 def test_memory_and_disc_give_the_same_images_and_fingerprint(tmp_path):
     folder = str(fill(tmp_path / "set", [f"train/{name}" for name in numbered(5)], mode="RGB"))
-    kept = load_folder(folder, split="train", image_size=(4, 3))
-    read = load_folder(folder, split="train", image_size=(4, 3), memory_bytes=OUT_OF_CORE)
+    kept = load_folder(folder, split="train", form=ImageForm(image_size=(4, 3)))
+    read = load_folder(
+        folder, split="train", form=ImageForm(image_size=(4, 3)), memory_bytes=OUT_OF_CORE
+    )
     assert isinstance(kept, ArrayImages)
     assert isinstance(read, FolderImages)
     assert kept.fingerprint == read.fingerprint

@@ -8,6 +8,7 @@ from sklearn.datasets import load_digits
 from zoo.card import DatasetCard, resolve
 from zoo.data import Dataset, dataset_cards, load
 from zoo.data.cards import DIGITS
+from zoo.data.forms import ImageForm, TextForm
 from zoo.errors import DataError
 
 
@@ -91,8 +92,10 @@ def test_a_registered_set_of_another_kind_is_refused():
 
 
 def test_a_path_of_a_kind_without_reader_says_so(tmp_path):
-    with pytest.raises(DataError, match=r"no reader yet .*tokens.*Kinds with a reader: image"):
-        load(str(tmp_path), kind="tokens")
+    with pytest.raises(
+        DataError, match=r"is a path, and domains data are not read.*Kinds that are: image"
+    ):
+        load(str(tmp_path), kind="domains")
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "/no/where", "~/no where", "picture.png", ".\n"])
@@ -114,10 +117,12 @@ def test_a_misspelt_tfds_name_is_corrected(name):
         load(name)
 
 
-def test_a_tfds_set_of_another_kind_than_images_and_sounds_is_refused():
+def test_a_tfds_set_of_a_kind_that_is_not_read_from_there_is_refused():
     pytest.importorskip("tensorflow_datasets")
-    with pytest.raises(DataError, match=r"only sets of images and of sounds.*Expected: tokens"):
-        load("mnist", kind="tokens")
+    with pytest.raises(
+        DataError, match="is a TensorFlow Datasets set, and strokes data are not read"
+    ):
+        load("mnist", kind="strokes")
 
 
 def test_digits_come_before_a_folder_of_that_name_which_a_path_still_reaches(tmp_path, monkeypatch):
@@ -138,12 +143,13 @@ def test_the_cards_hold_digits_and_its_loader_resolves():
 
 def test_a_set_of_a_plugin_is_loaded_with_what_its_kind_needs(registered):
     registered(CARD.format(name="words", kind="tokens"), words="thing_data:CARD")
-    assert load("words", kind="tokens", split="test") == {"split": "test"}
+    found = load("words", kind="tokens", split="test", tokens="character")
+    assert found == {"split": "test", "form": TextForm(tokens="character")}
 
 
 def test_an_image_set_of_a_plugin_is_given_the_size(registered):
     registered(CARD.format(name="cats", kind="image"), cats="thing_data:CARD")
-    assert load("cats", image_size=9) == {"split": "train", "image_size": 9}
+    assert load("cats", image_size=9) == {"split": "train", "form": ImageForm(image_size=9)}
 
 
 def test_a_broken_plugin_is_reported_and_the_rest_goes_on(registered):

@@ -13,13 +13,17 @@ ROOT = Path(__file__).resolve().parent.parent
 # From the ground up: a module may import from its own layer and those before it.
 TRAINING = ("training", "planning", "recording", "runs", "checkpoints", "sampling", "watching")
 WATCHING = ("doctor", "records")
-LATENT = ("latent", "inversion", "attributes", "completion")
+MODELS = (
+    *("generators", "making", "autoregression", "variational", "sequences"),
+    *("recurrence", "recurrent"),
+)
+LATENT = ("latent", "inversion", "attributes", "completion", "words")
 LAYERS = (
     ("zoo.errors", "zoo.card", "zoo.config", "zoo.protocols", "zoo.shapes", "zoo.priors"),
     ("zoo.registry", "zoo.backends"),
     (
         *("zoo.engine", "zoo.data", "zoo.losses", "zoo.layers", "zoo.conditions"),
-        *("zoo.generators", "zoo.autoregression"),
+        *(f"zoo.{name}" for name in MODELS),
     ),
     ("zoo.metrics", "zoo.media", *(f"zoo.{name}" for name in TRAINING + WATCHING + LATENT)),
     ("zoo.commands", "zoo.testing", "zoo.pytest_plugin"),

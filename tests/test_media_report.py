@@ -59,7 +59,7 @@ REQUEST = RunRequest(
     preset="laptop",
     config={"image_shape": [8, 8, 1], "hidden_sizes": [64, 32], "beta": 2.0, "rate": 0.1},
     data="digits",
-    image_size=None,
+    form={},
     augment=None,
     fingerprint="c0ffee",
     epochs=3,
@@ -236,9 +236,11 @@ def test_the_command_asks_for_the_same_and_sets_only_what_the_preset_does_not():
 
 def test_the_command_sets_everything_where_the_plugin_is_gone():
     card = replace(CARD, config="no_such_plugin:Config")
-    request = replace(REQUEST, data="my photos", image_size=(32, 48), epochs=None, steps=50)
+    form = {"image_size": (32, 48)}
+    request = replace(REQUEST, data="my photos", form=form, epochs=None, steps=50)
     line = command_line(request, card)
-    assert "--data 'my photos' --image-size 32x48 --steps 50 " in line
+    assert "--data 'my photos' --steps 50 " in line
+    assert " --image-size 32x48 --set " in line
     assert line.endswith("--set hidden_sizes=64,32 --set beta=2.0 --set rate=0.1")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sounds import tone
 
-from zoo.data import SoundForm, load
+from zoo.data import load
 from zoo.data.arrays import ArrayImages
 from zoo.data.dataset import VideoSpec
 from zoo.data.waveforms import ArrayWaveforms
@@ -278,9 +278,9 @@ def test_spoken_digits_are_told_apart(tmp_path):
         number = int(path.stem.rpartition("_")[2])  # of the recordings of a digit by a speaker
         if number < 20:
             path.rename(tmp_path / "some" / ("test" if number < 5 else "train") / path.name)
-    form = SoundForm(clip_seconds=1.0, trim_silence=True)
+    form = {"clip_seconds": 1.0, "trim_silence": True}
     train, test = (
-        load(str(tmp_path / "some"), kind="waveform", split=split, sound=form)
+        load(str(tmp_path / "some"), kind="waveform", split=split, **form)
         for split in ("train", "test")
     )
     assert len(train) >= 900

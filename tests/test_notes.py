@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from zoo.card import resolve
-from zoo.data import SoundForm
 from zoo.data.cards import NOTES
+from zoo.data.forms import SoundForm
 from zoo.data.notes import (
     INSTRUMENTS,
     NOTE_LENGTH,
@@ -90,10 +90,10 @@ def test_the_notes_are_always_the_same_and_have_16_bits():
 
 def test_notes_are_resampled_cut_and_trimmed_on_request():
     form = SoundForm(sample_rate_hz=4000, clip_seconds=0.1)
-    data = load_notes(split="test", sound=form)
+    data = load_notes(split="test", form=form)
     assert (data.spec.sample_rate_hz, data.spec.length) == (4000, 400)
     assert len(data) == 3 * len(load_notes(split="test"))
-    assert load_notes(split="test", sound=SoundForm(trim_silence=True)).spec.length < NOTE_LENGTH
+    assert load_notes(split="test", form=SoundForm(trim_silence=True)).spec.length < NOTE_LENGTH
 
 
 def test_an_absent_split_is_refused():

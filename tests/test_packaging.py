@@ -18,7 +18,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))]
 
 # Distributions whose import name is another one.
-IMPORT_NAMES = {"absl-py": "absl", "pillow": "PIL", "scikit-learn": "sklearn"}
+IMPORT_NAMES = {
+    "absl-py": "absl",
+    "fonttools": "fontTools",
+    "pillow": "PIL",
+    "scikit-learn": "sklearn",
+}
 # Imported where it is installed; an extra.
 OPTIONAL = {"jax", "torch", "pytest"}  # extras; pytest for the conformance kit
 

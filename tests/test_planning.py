@@ -47,7 +47,7 @@ PRESETS = {
         data="digits",
         steps=9,
         batch_size=5,
-        image_size=16,
+        form={"image_size": 16},
         precision="bfloat16",
         config={"width": 11},
     )
@@ -103,10 +103,10 @@ def test_the_data_decide_shape_and_classes(tmp_path):
     assert conditional.config["image_shape"] == [8, 8, 1]
     assert conditional.config["class_count"] == 10
     images = write_images(tmp_path / "images")
-    request = plan("vae", Asked(data=str(images), image_size=(4, 12)))
+    request = plan("vae", Asked(data=str(images), form={"image_size": (4, 12)}))
     assert request.config["image_shape"] == [4, 12, 1]
     assert request.config["class_count"] == 0
-    assert request.image_size == (4, 12)
+    assert request.form == {"image_size": (4, 12)}
 
 
 @pytest.mark.parametrize("override", ["image_shape=28,28,1", "class_count=4"])
@@ -124,9 +124,9 @@ def test_the_size_of_a_preset_belongs_to_its_data(large, tmp_path):
     assert plan("large", Asked()).config["image_shape"] == [16, 16, 1]
     images = write_images(tmp_path / "images")
     request = plan("large", Asked(data=str(images)))
-    assert request.image_size is None
+    assert request.form == {}
     assert request.config["image_shape"] == [8, 8, 1]
-    assert plan("large", Asked(image_size=(12, 12))).config["image_shape"] == [12, 12, 1]
+    assert plan("large", Asked(form={"image_size": (12, 12)})).config["image_shape"] == [12, 12, 1]
 
 
 def test_epochs_and_steps_exclude_each_other(run):
@@ -197,7 +197,7 @@ def test_resuming_may_take_longer(run):
         (None, {"seed": 4}, "seed: run has 3, asked 4"),
         (None, {"data": "mnist"}, "data: run has digits, asked mnist"),
         (None, {"batch_size": 7}, "batch_size: run has 320, asked 7"),
-        (None, {"image_size": (16, 16)}, r"image_size: run has null, asked \[16, 16\]"),
+        (None, {"form": {"image_size": 16}}, "image_size: run has nothing, asked 16"),
         (None, {"augment": "flip"}, "augment: run has null, asked flip"),
         (None, {"precision": "float16"}, "precision: run has float32, asked float16"),
         (None, {"preset": "paper"}, "preset: run has laptop, asked paper"),

@@ -18,7 +18,7 @@ REQUEST = RunRequest(
     preset="laptop",
     config={"latent_size": 20, "hidden_sizes": [256, 128]},
     data="digits",
-    image_size=(8, 8),
+    form={"image_size": [8, 8]},
     augment=None,
     fingerprint="c0ffee",
     epochs=3,
@@ -166,7 +166,7 @@ def test_what_is_no_run_folder_is_refused():
         Run.open(run.path / "run.json")
 
 
-DOCUMENT = {"format_version": 1} | asdict(REQUEST)
+DOCUMENT = {"format_version": 2} | asdict(REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -174,14 +174,14 @@ DOCUMENT = {"format_version": 1} | asdict(REQUEST)
     [
         ("{", r"run\.json' is not JSON"),
         ("[" * 100_000, r"run\.json' is not JSON"),
-        ("[]", "format_version None; this version of zoo reads 1"),
-        (json.dumps(DOCUMENT | {"format_version": 2}), "format_version 2; this version of zoo"),
+        ("[]", "format_version None; this version of zoo reads 2"),
+        (json.dumps(DOCUMENT | {"format_version": 3}), "format_version 3; this version of zoo"),
         (json.dumps(DOCUMENT | {"extra": 1}), r"Missing: nothing. Unknown: \['extra'\]"),
         (json.dumps(DOCUMENT | {"seed": None}), r"seed must be int"),
         (json.dumps(DOCUMENT | {"batch_size": True}), "batch_size must be int. Received: True"),
         (json.dumps(DOCUMENT | {"preset": 3}), r"preset must be str \| None. Received: 3"),
         (json.dumps(DOCUMENT | {"config": []}), "config must be dict"),
-        (json.dumps(DOCUMENT | {"image_size": [8]}), "image_size must be .*Received: \\[8\\]"),
+        (json.dumps(DOCUMENT | {"form": [8]}), "form must be .*Received: \\[8\\]"),
         (json.dumps(DOCUMENT | {"versions": {"zoo": 1}}), "versions must be dict"),
         (
             json.dumps({k: v for k, v in DOCUMENT.items() if k != "model"}),
@@ -278,15 +278,13 @@ def test_a_record_that_is_not_plain_is_refused():
 
 
 def test_differences_are_told_by_field():
-    asked = replace(
-        REQUEST, config={"latent_size": 5, "beta": 2.0}, data="mnist", image_size=None, seed=1
-    )
+    asked = replace(REQUEST, config={"latent_size": 5, "beta": 2.0}, data="mnist", form={}, seed=1)
     assert sorted(differences(asked, REQUEST)) == [
         "config.beta: run has nothing, asked 2.0",
         "config.hidden_sizes: run has [256, 128], asked nothing",
         "config.latent_size: run has 20, asked 5",
         "data: run has digits, asked mnist",
-        "image_size: run has [8, 8], asked null",
+        "image_size: run has [8, 8], asked nothing",
         "seed: run has 0, asked 1",
     ]
 

@@ -8,7 +8,8 @@ from scipy.io import wavfile
 from sounds import sounds_of_two_classes, tone, write_wav
 
 from zoo.commands import run as zoo
-from zoo.data import SoundForm, describe, load
+from zoo.data import describe, load
+from zoo.data.forms import SoundForm
 from zoo.data.sound_files import load_sounds, read_sound
 from zoo.data.summary import kind_of
 from zoo.errors import DataError
@@ -185,13 +186,13 @@ def test_sounds_stay_whole_up_to_4_seconds_and_become_clips_of_1_beyond(tmp_path
     assert whole(tmp_path / "set").shape == (2, 4000)
     write_wav(tmp_path / "set" / "a.wav", tone(4001, rate=1000), rate=1000)
     assert whole(tmp_path / "set").shape == (5 + 2, 1000)
-    assert whole(tmp_path / "set", sound=SoundForm(clip_seconds=0.5)).shape == (9 + 3, 500)
+    assert whole(tmp_path / "set", form=SoundForm(clip_seconds=0.5)).shape == (9 + 3, 500)
 
 
 def test_the_clips_of_a_file_stay_in_one_split(folder):
     form = SoundForm(clip_seconds=0.01)
-    train = load_sounds(str(folder), split="train", sound=form)
-    test = load_sounds(str(folder), split="test", sound=form)
+    train = load_sounds(str(folder), split="train", form=form)
+    test = load_sounds(str(folder), split="test", form=form)
     whole_train = load_sounds(str(folder), split="train")
     lengths = [np.flatnonzero(clip)[-1] + 1 for clip in everything(whole_train)[0]]
     assert len(train) == sum(-(-length // 80) for length in lengths)
@@ -201,8 +202,8 @@ def test_the_clips_of_a_file_stay_in_one_split(folder):
 @pytest.mark.parametrize("memory_bytes", [2**20, 0])
 def test_sounds_beyond_memory_are_the_same_from_a_file(folder, memory_bytes):
     form = SoundForm(sample_rate_hz=4000, trim_silence=True)
-    expected = load_sounds(str(folder), split="train", sound=form)
-    found = load_sounds(str(folder), split="train", sound=form, memory_bytes=memory_bytes)
+    expected = load_sounds(str(folder), split="train", form=form)
+    found = load_sounds(str(folder), split="train", form=form, memory_bytes=memory_bytes)
     np.testing.assert_array_equal(everything(found)[0], everything(expected)[0])
     assert found.fingerprint == expected.fingerprint
     assert found.spec == expected.spec
@@ -213,14 +214,14 @@ def test_files_of_several_rates_need_one_to_be_given(folder):
     rates = r"2 rates: 8000 Hz \(12, .*'\), 16000 Hz \(1, such as 'low/odd.wav'\).*--sample-rate"
     with pytest.raises(DataError, match=rates):
         load_sounds(str(folder), split="train")
-    data = load_sounds(str(folder), split="train", sound=SoundForm(sample_rate_hz=4000))
+    data = load_sounds(str(folder), split="train", form=SoundForm(sample_rate_hz=4000))
     assert (data.spec.sample_rate_hz, data.spec.length) == (4000, 205)
 
 
 def test_silence_at_the_ends_is_trimmed_on_request(tmp_path):
     padded = np.concatenate([np.zeros(500), tone(400), np.zeros(300)])
     write_wav(tmp_path / "set" / "a.wav", padded)
-    data = load_sounds(str(tmp_path / "set"), split="train", sound=SoundForm(trim_silence=True))
+    data = load_sounds(str(tmp_path / "set"), split="train", form=SoundForm(trim_silence=True))
     assert data.spec.length == 400
     np.testing.assert_allclose(everything(data)[0][0], tone(400), atol=1e-4)
 
@@ -279,12 +280,12 @@ def test_the_kind_of_a_path_is_what_its_files_are(folder, tmp_path):
 
 
 def test_options_of_another_kind_are_refused(folder, capsys):
-    with pytest.raises(DataError, match="holds waveform data; --image-size does not suit it"):
+    with pytest.raises(DataError, match="holds waveform data; --image-size is for image and video"):
         load(str(folder), kind="waveform", image_size=8)
-    with pytest.raises(DataError, match="'digits' holds image data; --sample-rate 8000, --trim"):
-        load("digits", sound=SoundForm(sample_rate_hz=8000, trim_silence=True))
+    with pytest.raises(DataError, match="'digits' holds image data; --sample-rate is for waveform"):
+        load("digits", sample_rate_hz=8000)
     assert zoo(["data", "info", "digits", "--clip-seconds", "2"]) == 1
-    assert "--clip-seconds 2 is for sounds" in capsys.readouterr().err
+    assert "--clip-seconds is for waveform data" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not REAL, reason="ZOO_TEST_DATA names no folder")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sounds import tone
 
-from zoo.data import SoundForm, describe, load
+from zoo.data import describe, load
 from zoo.data.summary import kind_of
 from zoo.errors import DataError
 
@@ -123,8 +123,8 @@ def test_the_second_load_needs_neither_tfds_nor_tensorflow():
 
 
 def test_every_form_has_decoded_sounds_of_its_own(data_dir):
-    form = SoundForm(sample_rate_hz=4000, clip_seconds=0.01, trim_silence=True)
-    data = load("tiny_spoken", kind="waveform", sound=form)
+    form = {"sample_rate_hz": 4000, "clip_seconds": 0.01, "trim_silence": True}
+    data = load("tiny_spoken", kind="waveform", **form)
     assert (data.spec.sample_rate_hz, data.spec.length) == (4000, 40)
     assert load("tiny_spoken", kind="waveform").spec.sample_rate_hz == 8000
     names = {path.name for path in (data_dir / "zoo-cache" / "tiny_spoken").iterdir()}
@@ -160,6 +160,6 @@ def test_sounds_are_no_images_and_are_described_as_what_they_are():
     with pytest.raises(DataError, match="'tiny_spoken' has no feature 'image'"):
         load("tiny_spoken")
     assert kind_of("tiny_spoken") == "waveform"
-    facts = describe("tfds:tiny_spoken", sound=SoundForm(clip_seconds=0.005))
+    facts = describe("tfds:tiny_spoken", clip_seconds=0.005)
     assert (facts["kind"], facts["length"]) == ("waveform", 40)
     assert facts["splits"]["test"]["count"] == 9

@@ -112,6 +112,15 @@ def test_the_logged_terms_are_means_over_the_epoch(run, tmp_path):
     assert records(single.path) == records(run.path)[:1]
 
 
+def test_what_is_held_out_is_measured_as_a_whole(run, tmp_path, monkeypatch):
+    """Of the terms, the KL needs no draw: in one batch or in many it is the same."""
+    monkeypatch.setattr("zoo.recording.HELD_OUT_BATCH", 50)
+    parts = train_anew(small_request(steps=6), tmp_path / "parts", progress=False)
+    for one, many in zip(run.metrics(), parts.metrics(), strict=True):
+        assert many["val_kl_nats"] == pytest.approx(one["val_kl_nats"], rel=1e-5)
+        assert many["kl_nats"] == one["kl_nats"]
+
+
 def test_a_training_that_cannot_begin_leaves_nothing_behind(tmp_path):
     request = small_request(batch_size=5000)
     with pytest.raises(DataError, match=r"do not fill one batch of 5000.*--batch-size"):

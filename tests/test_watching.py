@@ -3,8 +3,8 @@
 import numpy as np
 
 from zoo import watching
-from zoo.autoregression import Made
 from zoo.data.sound_files import read_sound
+from zoo.making import Made
 from zoo.watching import growing_sound, watched
 
 

@@ -10,7 +10,16 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from zoo.data import Batches
-from zoo.data.dataset import Dataset, ImageSpec, Spec, VideoSpec, WaveformSpec
+from zoo.data.dataset import (
+    Dataset,
+    ImageSpec,
+    Sequences,
+    Spec,
+    StrokesSpec,
+    TokensSpec,
+    VideoSpec,
+    WaveformSpec,
+)
 from zoo.data.films import read_film
 from zoo.data.pixels import UnusableImageError, decode, read_header
 from zoo.data.sound_files import read_sound
@@ -25,9 +34,9 @@ from zoo.training import load_model
 from zoo.watching import watched
 
 # Shapes: P examples, V variants of each, ... one example in its public form: (H, W, C) of an image,
-# (T,) of a sound, (T, H, W, C) of a film.
+# (T,) of a sound or text, (T, 5) of a sketch, (T, H, W, C) of a film.
 
-Completable = ImageSpec | WaveformSpec | VideoSpec
+Completable = ImageSpec | WaveformSpec | VideoSpec | StrokesSpec | TokensSpec
 FRACTION = 0.5
 
 # By kind of data, the fields of `Given` that say what is given of it.
@@ -35,6 +44,8 @@ _FIELDS = {
     "image": ("known", "fraction"),
     "waveform": ("fraction", "seconds"),
     "video": ("frames",),
+    "strokes": ("fraction",),
+    "tokens": ("fraction",),
 }
 
 
@@ -44,7 +55,7 @@ class Given:
 
     Args:
         known: The side of an image from which on it is given; the top by default.
-        fraction: The share of an image or a sound; a half by default.
+        fraction: The share of an image, a sound, a sketch or a text; a half by default.
         seconds: The first seconds of a sound; they go before a fraction.
         frames: The first frames of a film; a half of them by default.
     """
@@ -54,8 +65,12 @@ class Given:
     seconds: float | None = None
     frames: int | None = None
 
-    def mask(self, spec: Completable) -> np.ndarray:
+    def mask(self, spec: Completable, length: int | None = None) -> np.ndarray:
         """Return what is given of an example, booleans (...).
+
+        Args:
+            spec: The description of an example.
+            length: Points of a sketch or tokens of a text, whose rest only fills its array.
 
         Raises:
             ZooError: If a field does not suit the kind of data, or is more than there is.
@@ -82,7 +97,7 @@ class Given:
             count = self.frames
             self._check("frames", self.frames, shape[0])
         else:
-            count = fraction * shape[0]
+            count = fraction * (shape[0] if length is None else length)
         mask[: round(count)] = True
         return mask
 
@@ -118,7 +133,7 @@ class Completion:
     Args:
         spec: The description of one example.
         begun: The examples themselves.
-        known: What was given of each, booleans (...).
+        known: What was given of each, booleans (P, ...).
         made: The completed examples (P, V, ...), equal to the given ones where known.
     """
 
@@ -170,28 +185,33 @@ def complete_run(
         raise ZooError(f"'{name}' completes at no temperature. Leave out --temperature.")
     if files:
         spec = _spec(run, model)
-        known = given.mask(spec)
-        begun = _read_files(spec, files, known)
+        begun = _read_files(spec, files, given.mask(spec))
     else:
         dataset = held_out(run)
         spec = _completable(dataset.spec, name)
-        known = given.mask(spec)
+        given.mask(spec)  # what does not suit it is refused before anything is read
         begun = _read_numbers(dataset, _choose(dataset, count) if numbers is None else numbers)
     begun = replace(begun, labels=_labels(run, model, begun, class_name))
     options: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
     if begun.labels is not None:
         options["labels"] = np.repeat(begun.labels, variants)
     x = np.repeat(begun.x, variants, axis=0)  # (P * V, ...)
+    ends = isinstance(spec, StrokesSpec | TokensSpec)
+    known = np.stack([given.mask(spec, length if ends else None) for length in begun.lengths])
     with watched(model.complete, "Completing") as shown:
-        known_of_all = np.broadcast_to(known, x.shape)
+        known_of_all = np.repeat(known, variants, axis=0)
         made = model.complete(x, known_of_all, seed=seed, **options, **shown)
-    return Completion(spec, begun, known, made.reshape(len(begun.x), variants, *known.shape))
+    return Completion(spec, begun, known, made.reshape(len(begun.x), variants, *x.shape[1:]))
 
 
 def shape_of(spec: Completable) -> tuple[int, ...]:
     """Return the shape of one example."""
     if isinstance(spec, WaveformSpec):
         return (spec.length,)
+    if isinstance(spec, StrokesSpec):
+        return spec.max_length, 5
+    if isinstance(spec, TokensSpec):
+        return (spec.max_length,)
     return spec.image_shape if isinstance(spec, ImageSpec) else spec.video_shape
 
 
@@ -230,7 +250,10 @@ def _read_numbers(dataset: Dataset, numbers: Sequence[int]) -> Begun:
             )
     examples, labels = dataset.read(np.array(numbers))
     x = np.asarray(examples)
-    return Begun([f"{number} {source}" for number in numbers], x, [x.shape[1]] * len(x), labels)
+    lengths = [x.shape[1]] * len(x)
+    if isinstance(dataset, Sequences):
+        lengths = (dataset.lengths[np.array(numbers)] - 1).tolist()  # without the end
+    return Begun([f"{number} {source}" for number in numbers], x, lengths, labels)
 
 
 def _labels(run: Run, model: Any, begun: Begun, class_name: str | None) -> np.ndarray | None:
@@ -266,7 +289,12 @@ def _read_file(spec: Completable, path: Path) -> np.ndarray:
         return _read_image(path, spec.image_shape)
     if isinstance(spec, VideoSpec):
         return read_film(path, spec.video_shape)
-    return read_sound(path, spec.sample_rate_hz)
+    if isinstance(spec, WaveformSpec):
+        return read_sound(path, spec.sample_rate_hz)
+    raise ZooError(
+        f"Of {spec.kind} data, examples of the run's data are completed, and no files. Leave out "
+        f"'{printable(str(path))}', and give numbers with --index."
+    )
 
 
 def _read_image(path: Path, shape: tuple[int, int, int]) -> np.ndarray:

@@ -35,9 +35,8 @@ class Preset:
         epochs: Passes over the training data; None where `steps` says how long.
         steps: Optimiser steps; None where `epochs` says how long.
         batch_size: Examples per step.
-        image_size: Pixels per side to resize images to; None keeps them.
-        sample_rate_hz: Samples per second to resample sounds to; None keeps their rate.
-        clip_seconds: Length of an example of sounds; None takes the default of the data.
+        form: Form that the data are asked for in, such as `image_size`; see `zoo.data.forms`.
+        augment: Augmentations, as after `--augment`; None changes nothing.
         precision: Keras dtype policy.
         backend: The backend that the recipe needs; None takes the user's.
     """
@@ -48,9 +47,8 @@ class Preset:
     epochs: int | None = None
     steps: int | None = None
     batch_size: int
-    image_size: int | None = None
-    sample_rate_hz: int | None = None
-    clip_seconds: float | None = None
+    form: Mapping[str, Any] = field(default_factory=dict)
+    augment: str | None = None
     precision: str = "float32"
     backend: str | None = None
 
@@ -60,14 +58,10 @@ class Preset:
                 "A preset needs either epochs or steps, the other None. "
                 f"Received: epochs={self.epochs}, steps={self.steps}."
             )
-        for name in ("epochs", "steps", "batch_size", "image_size", "sample_rate_hz"):
+        for name in ("epochs", "steps", "batch_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"Preset.{name} must be 1 or more. Received: {value}.")
-        if self.clip_seconds is not None and self.clip_seconds <= 0:
-            raise ConfigError(
-                f"Preset.clip_seconds must be positive. Received: {self.clip_seconds}."
-            )
 
 
 @dataclass(frozen=True, kw_only=True)

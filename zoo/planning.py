@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo import backends, registry
-from zoo.card import ModelCard, resolve
-from zoo.config import Preset, find_preset, from_json, make_config, parse_overrides, to_json
+from zoo.card import Kind, ModelCard, resolve
+from zoo.config import find_preset, from_json, make_config, parse_overrides, to_json
 from zoo.data.dataset import Dataset
-from zoo.data.waveforms import SoundForm
+from zoo.data.forms import OPTIONS, form_fields
 from zoo.errors import ConfigError, RunError, ZooError
 from zoo.runs import Run, RunRequest, differences
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 DEFAULT_PRESET = "laptop"
-_HOW_TO_CHANGE = {
-    "image": " --image-size resizes images.",
-    "waveform": " --sample-rate and --clip-seconds change the form of sounds.",
+_AUGMENTATIONS: Mapping[Kind, str] = {
+    "image": "zoo.data.augment:Augmentation",
+    "strokes": "zoo.data.stroke_augmentation:StrokeAugmentation",
 }
 
 
@@ -30,10 +30,7 @@ class Asked:
         preset: Name of a preset of the model.
         overrides: `"field=value"` for the model's configuration.
         data: Name or path of the data.
-        image_size: (H, W) to resize images to.
-        sample_rate_hz: Rate to resample sounds to.
-        clip_seconds: Length of an example of sounds.
-        trim_silence: Whether silence is cut from both ends of sounds.
+        form: Form of the data, by field of `zoo.data.forms`; only what is asked for.
         augment: Name of augmentations.
         epochs: Passes over the data.
         steps: Training steps, in place of epochs.
@@ -46,10 +43,7 @@ class Asked:
     preset: str | None = None
     overrides: Sequence[str] = ()
     data: str | None = None
-    image_size: tuple[int, int] | None = None
-    sample_rate_hz: int | None = None
-    clip_seconds: float | None = None
-    trim_silence: bool = False
+    form: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     augment: str | None = None
     epochs: int | None = None
     steps: int | None = None
@@ -73,13 +67,14 @@ def plan(model: str, asked: Asked) -> RunRequest:
     overrides = parse_overrides(config_class, asked.overrides)  # typing errors before slow imports
     _check_length(asked)
     backend = backends.use_backend(asked.backend or preset.backend)
-    if asked.augment is not None:
-        _check_augmentation(asked.augment, card)
-    image_size, sound = _form(asked, preset)
+    augment = asked.augment or preset.augment
+    augmentation(card, augment, 0)  # unknown ones are named before anything is made
     data = asked.data or preset.data
+    # A preset speaks of its own data alone.
+    form = dict(asked.form if asked.data else {**preset.form, **asked.form})
     from zoo.data import load
 
-    dataset = load(data, kind=card.kind, image_size=image_size, sound=sound)
+    dataset = load(data, kind=card.kind, **form)
     values = {**preset.config, **overrides}
     config = make_config(config_class, _with_data_values(config_class, values, overrides, dataset))
     lasts = (
@@ -94,11 +89,8 @@ def plan(model: str, asked: Asked) -> RunRequest:
         preset=preset_name,
         config=to_json(config),
         data=data,
-        image_size=image_size,
-        sample_rate_hz=sound.sample_rate_hz,
-        clip_seconds=sound.clip_seconds,
-        trim_silence=sound.trim_silence,
-        augment=asked.augment,
+        form=form,
+        augment=augment,
         fingerprint=dataset.fingerprint,
         epochs=lasts[0],
         steps=lasts[1],
@@ -124,7 +116,7 @@ def plan_resume(run: Run, model: str | None, asked: Asked) -> RunRequest:
     given = {
         name: value
         for name, value in dataclasses.asdict(asked).items()
-        if value is not None and value is not False and name != "overrides"
+        if value is not None and name not in ("overrides", "form")
     }
     if asked.epochs is not None or asked.steps is not None:
         given |= {"epochs": asked.epochs, "steps": asked.steps}
@@ -132,7 +124,9 @@ def plan_resume(run: Run, model: str | None, asked: Asked) -> RunRequest:
         config_class, {**_fields(from_json(config_class, recorded.config)), **overrides}
     )
     wanted = dataclasses.replace(
-        recorded, **{"model": model or recorded.model, **given, "config": to_json(config)}
+        recorded,
+        **{"model": model or recorded.model, **given, "config": to_json(config)},
+        form={**recorded.form, **asked.form},
     )
     if not differences(wanted, recorded):
         backends.use_backend(recorded.backend)
@@ -202,46 +196,27 @@ def build_model(request: RunRequest) -> Any:
         keras.config.set_dtype_policy(policy)
 
 
-def _form(asked: Asked, preset: Preset) -> tuple[tuple[int, int] | None, SoundForm]:
-    """Return the size of images, and the form of sounds; a preset speaks of its own data alone."""
-    size, rate, seconds = asked.image_size, asked.sample_rate_hz, asked.clip_seconds
-    if asked.data is None:
-        if size is None and preset.image_size is not None:
-            size = (preset.image_size, preset.image_size)
-        rate = preset.sample_rate_hz if rate is None else rate
-        seconds = preset.clip_seconds if seconds is None else seconds
-    return size, SoundForm(
-        sample_rate_hz=rate,
-        clip_seconds=None if seconds is None else float(seconds),
-        trim_silence=asked.trim_silence,
-    )
+def augmentation(card: ModelCard, names: str | None, seed: int) -> Any:
+    """Return what changes the examples of a batch, or None where nothing is asked for.
 
-
-def _check_augmentation(names: str, card: ModelCard) -> None:
-    from zoo.data import Augmentation
-
-    if card.kind != "image":
+    Raises:
+        ZooError: If a name is unknown, or there are no augmentations for this kind of data.
+    """
+    if names is None:
+        return None
+    if card.kind not in _AUGMENTATIONS:
         raise ConfigError(
-            f"--augment changes images. '{card.name}' models {card.kind} data. Leave it out."
+            f"--augment changes {' and '.join(_AUGMENTATIONS)} data. '{card.name}' models "
+            f"{card.kind} data. Leave it out."
         )
-    Augmentation(names, 0)  # unknown ones are named before anything is made
+    return resolve(_AUGMENTATIONS[card.kind])(names, seed)
 
 
 def data_of(request: RunRequest, split: str) -> Dataset:
     """Return a split of the data that a request names, in the form that it asks for."""
     from zoo.data import load
 
-    return load(
-        request.data,
-        split=split,
-        kind=card_of(request).kind,
-        image_size=request.image_size,
-        sound=SoundForm(
-            sample_rate_hz=request.sample_rate_hz,
-            clip_seconds=request.clip_seconds,
-            trim_silence=request.trim_silence,
-        ),
-    )
+    return load(request.data, split=split, kind=card_of(request).kind, **request.form)
 
 
 def _with_data_values(
@@ -254,7 +229,8 @@ def _with_data_values(
         if name in overrides and overrides[name] != value:
             raise ConfigError(
                 f"{name} is decided by the data: '{dataset.name}' has {value}. Received: "
-                f"{overrides[name]}. Leave it out.{_HOW_TO_CHANGE.get(dataset.spec.kind, '')}"
+                f"{overrides[name]}. Leave it out. The form of the data is changed by "
+                f"{', '.join(OPTIONS[field] for field in form_fields(dataset.spec.kind))}."
             )
     return {**values, **decided}
 

@@ -11,6 +11,16 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+
+def supports(model: Any, protocol: type) -> bool:
+    """Return whether a model, as configured, can do what a protocol says.
+
+    A model whose configuration takes away what its class can do names those protocols by an
+    attribute `lacks`, as a sequence model without latent vectors does.
+    """
+    return isinstance(model, protocol) and protocol.__name__ not in getattr(model, "lacks", ())
+
+
 # Shapes: B batch, N count asked for, Z latent size, ... one example in its public form.
 
 
@@ -62,6 +72,15 @@ class Inverts(Decodes, Protocol):
 
     def pixels(self, latents: Any, labels: Any) -> Any:
         """Return what `decode` does, tensors in and tensors out, differentiable."""
+        ...
+
+
+@runtime_checkable
+class HasPosterior(Protocol):
+    """A model whose encoder gives a diagonal Gaussian, as a VAE's does."""
+
+    def posterior(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """Return mean and log-variance of q(z|x), (B, Z) each, tensors in and tensors out."""
         ...
 
 

@@ -145,8 +145,8 @@ class Recorder(keras.callbacks.Callback):
             count = AT_A_GLANCE[self.card.kind]
             with averaged(self.model):
                 samples = self.model.sample(count, seed=self.run.request.seed)
-            picture = self.run.samples_path / f"epoch-{epoch + 1:04d}.png"
-            save_samples(self.held_out.spec, samples, picture)
+            name = f"epoch-{epoch + 1:04d}"  # the suffix is that of the kind of data
+            save_samples(self.held_out.spec, samples, self.run.samples_path / name)
             self.doctor.check_samples(samples)
         if time.monotonic() - self._reported_at >= REPORT_SECONDS:
             self.report()
@@ -185,15 +185,16 @@ class Recorder(keras.callbacks.Callback):
         most = HELD_OUT_BATCH if self.card.kind == "image" else self.run.request.batch_size
         size = min(most, len(self.held_out))
         batches = Batches(self.held_out, size, seed=0, shuffle=False, drop_remainder=False)
-        self.model.reset_metrics()
-        terms: dict[str, float] = {}
+        totals = dict.fromkeys(self._player_of, 0.0)
         # Not `evaluate`: each call of it makes a tf.data pipeline of the generator, and those stay.
         for batch in batches.once():
-            terms = self.model.test_on_batch(*batch, return_dict=True)
+            terms = self.model.test_on_batch(*batch, return_dict=True)  # of this batch alone
+            for name in totals:
+                totals[name] += float(terms[name]) * len(batch[0])
         # A run that ends within an epoch can be made longer, and goes on from these.
         for variable, value in zip(means, kept, strict=True):
             variable.assign(value)
-        return terms
+        return {name: total / len(self.held_out) for name, total in totals.items()}
 
     def _examples(self) -> np.ndarray | None:
         """Return held-out images that the doctor compares samples with; None of other data."""

@@ -20,7 +20,7 @@ import typing
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -28,10 +28,11 @@ from zoo.checkpoints import read_json, write_atomically
 from zoo.errors import RunError, did_you_mean
 from zoo.records import append_record, read_records, rewind_records
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 REQUEST_FILE = "run.json"
 LOCK_FILE = ".lock"
 MAX_SLUG_LENGTH = 40
+MAX_VALUE_LENGTH = 200  # of a value in a message
 
 # How long to train may change on resuming; versions are recorded, and may have moved on.
 _MAY_DIFFER = {"epochs", "steps", "package_version", "versions"}
@@ -48,10 +49,7 @@ class RunRequest:
         preset: Name of the preset, or None.
         config: The model's configuration in its JSON form.
         data: What `--data` was given.
-        image_size: (H, W) that images were resized to, or None.
-        sample_rate_hz: Rate that sounds were resampled to, or None.
-        clip_seconds: Length of an example that was asked for of sounds, or None.
-        trim_silence: Whether silence was cut from both ends of sounds.
+        form: Form that the data were asked for in, by field of `zoo.data.forms`.
         augment: What `--augment` was given, or None.
         fingerprint: Fingerprint of the data.
         epochs: Passes over the data, or None where `steps` says how long.
@@ -69,7 +67,7 @@ class RunRequest:
     preset: str | None
     config: dict[str, Any]
     data: str
-    image_size: tuple[int, int] | None
+    form: dict[str, Any]
     augment: str | None
     fingerprint: str
     epochs: int | None
@@ -79,9 +77,6 @@ class RunRequest:
     backend: str
     precision: str
     versions: dict[str, str]
-    sample_rate_hz: int | None = None
-    clip_seconds: float | None = None
-    trim_silence: bool = False
 
 
 class Run:
@@ -241,7 +236,7 @@ def differences(asked: RunRequest, recorded: RunRequest) -> list[str]:
     """Return a line for everything that makes `asked` another training than `recorded`."""
     asked_values, recorded_values = _flat(asked), _flat(recorded)
     return [
-        f"{name}: run has {before}, asked {now}"
+        f"{name}: run has {_short(before)}, asked {_short(now)}"
         for name in recorded_values | asked_values
         if (before := recorded_values.get(name, "nothing"))
         != (now := asked_values.get(name, "nothing"))
@@ -252,11 +247,17 @@ def _flat(request: RunRequest) -> dict[str, str]:
     """Return what decides the course of training, by dotted name, as text."""
     values = json.loads(_request_json(request))
     config = {f"config.{name}": value for name, value in values.pop("config").items()}
+    form = values.pop("form")
     return {
         name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for name, value in (values | config).items()
+        for name, value in (values | form | config).items()
         if name not in _MAY_DIFFER
     }
+
+
+def _short(value: str) -> str:
+    """Return a value as it is named in a message: of a vocabulary its beginning."""
+    return value if len(value) <= MAX_VALUE_LENGTH else f"{value[:MAX_VALUE_LENGTH]}..."
 
 
 def _request_json(request: RunRequest) -> bytes:
@@ -282,9 +283,6 @@ def _parse_request(path: Path) -> RunRequest:
             f"'{path}' has format_version {version!r}; this version of zoo reads {FORMAT_VERSION}."
         )
     hints = typing.get_type_hints(RunRequest)
-    # Fields with a default came later: the runs of before know nothing of them.
-    later = {item.name: item.default for item in fields(RunRequest) if item.default is not MISSING}
-    document = later | document
     unknown, missing = sorted(set(document) - set(hints)), sorted(set(hints) - set(document))
     if unknown or missing:
         raise RunError(
@@ -297,8 +295,6 @@ def _parse_request(path: Path) -> RunRequest:
                 f"'{path}': {name} must be {getattr(hint, '__name__', hint)}. "
                 f"Received: {document[name]!r}."
             )
-    if document["image_size"] is not None:
-        document["image_size"] = tuple(document["image_size"])
     return RunRequest(**document)
 
 

@@ -1,21 +1,35 @@
 """Samples of a trained run, written in the form that suits their kind."""
 
 import inspect
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.data.dataset import AT_A_GLANCE, ImageSpec, Spec, VideoSpec, WaveformSpec
-from zoo.data.waveforms import SoundForm, resample
+from zoo.data.dataset import (
+    AT_A_GLANCE,
+    ImageSpec,
+    Spec,
+    StrokesSpec,
+    TokensSpec,
+    VideoSpec,
+    WaveformSpec,
+)
+from zoo.data.forms import SoundForm
+from zoo.data.waveforms import resample
 from zoo.errors import ZooError, did_you_mean
 from zoo.media import save_samples
+from zoo.media.latent_page import page_of
+from zoo.media.latent_subject import page_path
 from zoo.planning import card_of, load_dataset
 from zoo.protocols import Conditional
 from zoo.runs import Run
 from zoo.training import load_model
 from zoo.watching import growing_sound, watched
+
+COUNT_OF_EACH = 10  # samples at each of several temperatures, where no count is asked for
 
 
 def write_samples(
@@ -24,8 +38,8 @@ def write_samples(
     *,
     seed: int = 0,
     class_name: str | None = None,
-    temperature: float | None = None,
-    truncation: float | None = None,
+    temperatures: Sequence[float] = (),
+    options: Mapping[str, float | None] | None = None,
     seconds: float | None = None,
     sample_rate_hz: int | None = None,
     out: Path | None = None,
@@ -35,42 +49,58 @@ def write_samples(
     By default so many are drawn as a person takes in at a glance. While sounds are made, what is
     there of the first one can be heard in a file named `-preview.wav`.
 
+    Args:
+        run: The run, on its backend.
+        count: How many; of each, where there are several temperatures.
+        seed: Decides the samples.
+        class_name: What to sample, where the model takes a class.
+        temperatures: One temperature, or several to be seen one below the other.
+        options: Further options of the model's `sample`, by name; None is not given.
+        seconds: Length of sounds, where the model can make any.
+        sample_rate_hz: Rate of the WAV files; None takes the model's.
+        out: File to write.
+
     Raises:
-        ZooError: If the model takes no class, temperature, truncation or length but one is given,
-            or the class is unknown, or a sample rate is given of what is no sound.
+        ZooError: If the model does not take what is given, or the class is unknown.
     """
     model = load_model(run)
     kind = card_of(run.request).kind
-    count = AT_A_GLANCE[kind] if count is None else count
+    if len(temperatures) > 1:
+        page = page_of(kind, model, run.request.model)
+    if count is None:
+        count = COUNT_OF_EACH if len(temperatures) > 1 else AT_A_GLANCE[kind]
+    given = _options(run, model, {**(options or {}), "temperature": next(iter(temperatures), None)})
     if sample_rate_hz is not None:
         if kind != "waveform":
             raise ZooError(f"--sample-rate is for sounds, and '{run.request.model}' makes none.")
         SoundForm(sample_rate_hz=sample_rate_hz)  # checks it
-    options: dict[str, Any] = {}
-    takes = inspect.signature(model.sample).parameters
-    for name, value in (("temperature", temperature), ("truncation", truncation)):
-        if value is None:
-            continue
-        if name not in takes:
-            raise ZooError(f"'{run.request.model}' has no {name}. Leave out --{name}.")
-        options[name] = value
     if seconds is not None:
-        if "length" not in takes:
+        if "length" not in inspect.signature(model.sample).parameters:
             raise ZooError(
                 f"'{run.request.model}' makes nothing of a length that can be chosen. Leave out "
                 "--seconds."
             )
-        options["length"] = max(1, round(seconds * model.config.sample_rate_hz))
+        given["length"] = max(1, round(seconds * model.config.sample_rate_hz))
     if class_name is not None:
-        options["labels"] = np.full(count, _label(run, model, class_name), "int32")
-    path = out or run.path / "samples.png"
+        given["labels"] = np.full(count, _label(run, model, class_name), "int32")
+    if len(temperatures) > 1:
+        path = page_path(run, page, "samples", out or run.path / f"samples{page.suffix}")
+        titles = [f"temperature {temperature:g}" for temperature in temperatures]
+        groups = []
+        for temperature in temperatures:
+            with watched(model.sample, "Sampling") as shown:
+                changed = {**given, "temperature": temperature}
+                groups.append(model.sample(count, seed=seed, **changed, **shown))
+        page.sections(titles, groups, path)
+        return [path]
     with ExitStack() as stack:
+        path = out or run.path / "samples"
         preview = None
         if kind == "waveform":
             heard = path.with_name(f"{path.stem}-preview.wav")
             preview = stack.enter_context(growing_sound(heard, model.config.sample_rate_hz))
         shown = stack.enter_context(watched(model.sample, "Sampling", preview))
-        samples = model.sample(count, seed=seed, **options, **shown)
+        samples = model.sample(count, seed=seed, **given, **shown)
     spec = _spec(run, model, samples)
     if isinstance(spec, WaveformSpec) and sample_rate_hz is not None:
         samples = np.stack([resample(one, spec.sample_rate_hz, sample_rate_hz) for one in samples])
@@ -78,15 +108,31 @@ def write_samples(
     return save_samples(spec, samples, path)
 
 
+def _options(run: Run, model: Any, asked: Mapping[str, float | None]) -> dict[str, Any]:
+    """Return the options of `sample` that are given, after a look whether the model takes them."""
+    takes = inspect.signature(model.sample).parameters
+    given = {name: value for name, value in asked.items() if value is not None}
+    for name in given:
+        if name not in takes:
+            raise ZooError(
+                f"'{run.request.model}' has no {name}. Leave out --{name.replace('_', '-')}."
+            )
+    return given
+
+
 def _spec(run: Run, model: Any, samples: np.ndarray) -> Spec:
     """Return the description of a sample; the data, which may be gone by now, are not asked."""
-    kind = card_of(run.request).kind
+    kind, config = card_of(run.request).kind, model.config
     if kind == "waveform":
-        return WaveformSpec(sample_rate_hz=model.config.sample_rate_hz, length=samples.shape[1])
+        return WaveformSpec(sample_rate_hz=config.sample_rate_hz, length=samples.shape[1])
     if kind == "video":
         return VideoSpec(video_shape=samples.shape[1:])
     if kind == "image":
         return ImageSpec(image_shape=samples.shape[1:])
+    if kind == "strokes":
+        return StrokesSpec(max_length=samples.shape[1], scale_factor=config.scale_factor)
+    if kind == "tokens":
+        return TokensSpec(max_length=samples.shape[1], vocabulary=config.vocabulary)
     return load_dataset(run, "train").spec
 
 

@@ -9,9 +9,10 @@ from zoo.backends import quietly
 from zoo.card import resolve
 from zoo.checkpoints import latest_checkpoint, load_checkpoint
 from zoo.data import Batches, Dataset
+from zoo.data.any_length import of_any_length
 from zoo.engine.state import restore_state
 from zoo.errors import DataError, RunError
-from zoo.planning import build_model, card_of, load_dataset
+from zoo.planning import augmentation, build_model, card_of, load_dataset
 from zoo.recording import Recorder
 from zoo.runs import Run, RunRequest
 
@@ -85,7 +86,8 @@ class Trainer:
             dataset,
             request.batch_size * model.slices,
             seed=request.seed,
-            augment=_augmentation(request),
+            augment=augmentation(card_of(request), request.augment, request.seed),
+            by_length=getattr(model, "cuts_batches", False),
         )
         per_epoch = batches.steps_per_epoch
         last_step = request.steps or (request.epochs or 0) * per_epoch
@@ -197,19 +199,11 @@ def _check_turn(dataset: Dataset, batch_size: int, slices: int) -> None:
         )
 
 
-def _augmentation(request: RunRequest) -> Any:
-    if request.augment is None:
-        return None
-    from zoo.data import Augmentation
-
-    return Augmentation(request.augment, request.seed)
-
-
 def _fit(model: Any, batches: Batches, leg: Leg, recorder: Recorder) -> None:
     stream = batches.stream(leg.epoch, leg.offset)
     try:
         model.fit(
-            stream,
+            of_any_length(stream) if batches.by_length else stream,
             initial_epoch=leg.epoch,
             epochs=leg.epoch + leg.epochs,
             steps_per_epoch=leg.batches,

@@ -21,7 +21,7 @@ def watched(
     Args:
         method: A model's `sample` or `complete`.
         title: What stands before the bar, which is shown on a terminal only.
-        preview: Called every few seconds with a `zoo.autoregression.Made`.
+        preview: Called every few seconds with a `zoo.making.Made`.
     """
     if "watch" not in inspect.signature(method).parameters:
         yield {}

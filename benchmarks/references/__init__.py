@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from benchmarks.references import adversarial, autoregressive, vae
+from benchmarks.references import adversarial, autoregressive, sequences, vae
 from benchmarks.references.contender import Contender, fitted, parameter_count
 from benchmarks.rows import Row
 
@@ -45,5 +45,9 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType(
         "torch-wavenet": Reference("torch", autoregressive.torch_wavenet),
         "torch-wavenet-naive": Reference("torch", autoregressive.torch_wavenet_naive),
         "torch-wavenet-queues": Reference("torch", autoregressive.torch_wavenet_queues),
+        "torch-sketch-rnn": Reference("torch", sequences.torch_sketch_rnn),
+        "torch-sketch-steps": Reference("torch", sequences.torch_sketch_steps),
+        "torch-sentence-vae": Reference("torch", sequences.torch_sentence_vae),
+        "torch-sentence-steps": Reference("torch", sequences.torch_sentence_steps),
     }
 )

@@ -5,7 +5,7 @@ from typing import Literal
 
 import click
 
-from zoo.commands.latent_options import Numbers, count_option, run_argument
+from zoo.commands.latent_options import Numbers, count_option, run_argument, show_page
 from zoo.registry import printable
 
 
@@ -20,7 +20,8 @@ from zoo.registry import printable
 @click.option(
     "--fraction",
     type=click.FloatRange(0, 1),
-    help="Share of an image, or of a sound from its beginning, that is given.  [default: 0.5]",
+    help="Share of an image, or of a sound, sketch or text from its beginning, that is given.  "
+    "[default: 0.5]",
 )
 @click.option(
     "--seconds", type=click.FloatRange(0), help="First seconds of a sound that are given."
@@ -49,7 +50,7 @@ from zoo.registry import printable
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Picture to write.  [default: complete.png in the run's folder]",
+    help="File to write.  [default: complete.png in the run's folder; of text, .txt]",
 )
 def complete(
     *,
@@ -80,10 +81,10 @@ def complete(
 
     opened = open_run(run)  # before what imports Keras, for it chooses the backend
     from zoo.completion import Given, complete_run
-    from zoo.media.completion import check_path, save_completion
+    from zoo.media.completion import completion_path, save_completion
+    from zoo.planning import card_of
 
-    path = out or opened.path / "complete.png"
-    check_path(path)
+    path = completion_path(card_of(opened.request).kind, opened.path, out)
     completion = complete_run(
         opened,
         Given(known=known, fraction=fraction, seconds=seconds, frames=frames),
@@ -100,4 +101,4 @@ def complete(
     picture, *others = save_completion(completion, path)
     for other in others:
         click.echo(f"Beside it: {other}")
-    click.echo(f"Picture: {picture}")
+    show_page(picture)

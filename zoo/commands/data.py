@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from zoo.commands.options import form_options, json_option
+from zoo.registry import printable
 
 _SOURCES = (
-    "Also: a folder of images or of sounds by its path, and any TensorFlow Datasets set of images "
-    "or sounds by its name (mnist, or tfds:mnist)."
+    "Also: images, sounds, films, sketches and text by their path, and any TensorFlow Datasets set "
+    "of images, sounds or text by its name (mnist, or tfds:mnist)."
 )
 
 _LISTED = 20  # class names that a screen has room for
@@ -44,11 +45,11 @@ def list_data(as_json: bool) -> None:
 @click.argument("name")
 @form_options
 @json_option
-def info(name: str, as_json: bool, image_size: tuple[int, int] | None, **sound: Any) -> None:
+def info(name: str, as_json: bool, form: dict[str, Any]) -> None:
     """Show what a data set holds."""
-    from zoo.data import SoundForm, describe
+    from zoo.data import describe
 
-    facts = describe(name, image_size=image_size, sound=SoundForm(**sound))
+    facts = describe(name, **form)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
@@ -66,19 +67,22 @@ def _text(value: object) -> str:
     if not isinstance(value, list | tuple):
         return str(value)
     more = f" ... ({len(value)})" if len(value) > _LISTED else ""
-    return ", ".join(map(str, value[:_LISTED])) + more or "none"
+    items = [printable(str(item)).replace("\n", "\\n") for item in value[:_LISTED]]
+    return ", ".join(items) + more or "none"
 
 
 @data.command()
 @click.argument("name")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="PNG file; <name>-<split>.png if not given."
+    "--out",
+    type=click.Path(path_type=Path),
+    help="File to write.  [default: NAME-SPLIT.png; of text, .txt]",
 )
 @click.option(
     "-n",
     "--count",
     type=click.IntRange(min=1),
-    help="How many.  [default: 64 images, 16 films, 8 sounds]",
+    help="How many.  [default: 64; 16 films, 8 sounds]",
 )
 @click.option("--split", default="train", show_default=True, help="train, validation or test.")
 @form_options
@@ -87,17 +91,16 @@ def show(
     out: Path | None,
     count: int | None,
     split: str,
-    image_size: tuple[int, int] | None,
-    **sound: Any,
+    form: dict[str, Any],
 ) -> None:
-    """Write a picture of examples; sounds are written as WAV too, beside it."""
-    from zoo.data import SoundForm, examples_of
+    """Write a picture of examples, or text; sounds are written as WAV too, beside it."""
+    from zoo.data import examples_of
     from zoo.media import save_samples
+    from zoo.media.samples import samples_suffix
 
-    examples, spec = examples_of(
-        name, count, split=split, image_size=image_size, sound=SoundForm(**sound)
-    )
-    path = out or Path(f"{Path(name.removeprefix('tfds:')).resolve().name}-{split}.png")
+    examples, spec = examples_of(name, count, split=split, **form)
+    stem = Path(name.removeprefix("tfds:")).resolve().name
+    path = out or Path(f"{stem}-{split}{samples_suffix(spec.kind)}")
     written = save_samples(spec, examples, path)
     click.echo(f"Examples: {', '.join(map(str, written))}")
 

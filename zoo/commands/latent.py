@@ -1,4 +1,4 @@
-"""`zoo latent sheet|interpolate|traverse|reconstruct|manifold|arithmetic|invert|attribute`."""
+"""`zoo latent`; the commands about words stand in `latent_words`."""
 
 from pathlib import Path
 from typing import Literal
@@ -14,9 +14,11 @@ from zoo.commands.latent_options import (
     out_option,
     run_argument,
     seed_option,
+    show_page,
     source,
     split_option,
 )
+from zoo.commands.latent_words import analogy, neighbours, word_map
 from zoo.registry import printable
 
 
@@ -27,6 +29,10 @@ def latent() -> None:
     Numbers mean the examples of a split of the data where the model has an encoder. Where it has
     none they mean the samples of --seed. `zoo latent sheet` shows them.
     """
+
+
+for _command in (neighbours, analogy, word_map):
+    latent.add_command(_command)
 
 
 @latent.command("sheet")
@@ -42,7 +48,7 @@ def sheet(*, run: Path, count: int, split: str | None, seed: int, out: Path | No
 
     path = draw_sheet(subject, count, out=out)
     click.echo(f"Numbers: {count} {source(subject)}")
-    click.echo(f"Picture: {path}")
+    show_page(path)
 
 
 @latent.command("interpolate")
@@ -88,7 +94,7 @@ def interpolate(
     pairs = np.array([[first, last]]) if given else draw_pairs(subject, count)
     path = draw_interpolation(subject, pairs, steps=steps, method=method, out=out)
     click.echo(f"From and to: {', '.join(f'{a}-{b}' for a, b in pairs)} {source(subject)}")
-    click.echo(f"Picture: {path}")
+    show_page(path)
 
 
 @latent.command("traverse")
@@ -139,7 +145,7 @@ def traverse(
     click.echo(
         f"Rows, the dimension that changes the picture most first: {', '.join(map(str, order))}"
     )
-    click.echo(f"Picture: {path}")
+    show_page(path)
 
 
 @latent.command("reconstruct")
@@ -164,7 +170,7 @@ def reconstruct(
 
     path, shown = draw_reconstruction(subject, count, out=out)
     click.echo(f"Examples: {shown} {source(subject)}")
-    click.echo(f"Picture: {path}")
+    show_page(path)
 
 
 @latent.command("manifold")
@@ -183,7 +189,7 @@ def manifold(*, run: Path, size: int, class_name: str | None, out: Path | None) 
     subject = open_subject(run)
     from zoo.media.latent_pictures import draw_manifold
 
-    click.echo(f"Picture: {draw_manifold(subject, size, class_name=class_name, out=out)}")
+    show_page(draw_manifold(subject, size, class_name=class_name, out=out))
 
 
 @latent.command("arithmetic")
@@ -221,7 +227,7 @@ def arithmetic(
         ]
     ]
     click.echo(f"Sum: {' '.join(terms)} {source(subject)}")
-    click.echo(f"Picture: {path}")
+    show_page(path)
 
 
 @latent.command("invert")
@@ -295,7 +301,7 @@ def invert(
         click.echo(f"Squared error: {error:.4g} {name}")
     if save_latents is not None:
         click.echo(f"Latents: {save_latents}")
-    click.echo(f"Picture: {path}")
+    show_page(path)
 
 
 @latent.command("attribute")
@@ -356,4 +362,4 @@ def attribute(
         f"{direction.accuracy:.1%} of held-out latent vectors are on the right side (chance: 50 %)"
     )
     click.echo(f"Rows: {', '.join(map(str, numbers))} {source(subject)}")
-    click.echo(f"Picture: {path}")
+    show_page(path)

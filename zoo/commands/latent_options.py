@@ -58,7 +58,7 @@ def out_option(name: str) -> Callable[[Any], Any]:
     return click.option(
         "--out",
         type=click.Path(path_type=Path),
-        help=f"File to write.  [default: latent-{name}.png in the run's folder]",
+        help=f"File to write.  [default: latent-{name}.png in the run's folder; of text, .txt]",
     )
 
 
@@ -82,6 +82,15 @@ def open_subject(run: Path, **options: Any) -> "Subject":
     from zoo.media import latent_subject
 
     return latent_subject.open_subject(opened, **options)
+
+
+def show_page(path: Path) -> None:
+    """Say where a page is; what is text is shown too."""
+    if path.suffix == ".txt":
+        click.echo(path.read_text(encoding="utf-8"), nl=False)
+        click.echo(f"Text: {path}")
+    else:
+        click.echo(f"Picture: {path}")
 
 
 def source(subject: "Subject") -> str:

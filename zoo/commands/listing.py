@@ -21,6 +21,7 @@ from zoo.backends import BACKENDS
 from zoo.card import ModelCard, resolve
 from zoo.commands.options import json_option, model_argument
 from zoo.config import FieldHelp, Preset, describe, format_value, presets
+from zoo.data.forms import form_options
 from zoo.registry import Entry, printable
 
 # Names that a backend's distribution goes by beside its own.
@@ -206,17 +207,17 @@ def _field_row(item: FieldHelp) -> list[str]:
 
 def _preset_json(preset: Preset) -> dict[str, Any]:
     values = {item.name: getattr(preset, item.name) for item in dataclasses.fields(preset)}
-    return values | {"config": dict(preset.config)}
+    return values | {"config": dict(preset.config), "form": dict(preset.form)}
 
 
 def _settings(preset: Preset) -> str:
     """Return a preset as the options of `zoo train` that would say the same."""
     options = [f"--data {preset.data}"]
-    form = ("image_size", "sample_rate_hz", "clip_seconds")
-    for name in ("epochs", "steps", "batch_size", *form, "backend"):
+    for name in ("epochs", "steps", "batch_size", "augment", "backend"):
         value = getattr(preset, name)
         if value is not None:
-            options.append(f"--{name.removesuffix('_hz').replace('_', '-')} {value}")
+            options.append(f"--{name.replace('_', '-')} {value}")
+    options += form_options(preset.form)
     if preset.precision != "float32":
         options.append(f"--precision {preset.precision}")
     options += [f"--set {name}={format_value(value)}" for name, value in preset.config.items()]

@@ -1,5 +1,6 @@
 """Parameter types that several commands share; each knows how to complete itself."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from zoo import registry
+from zoo.data.forms import OPTIONS
 
 
 class ModelName(click.ParamType):
@@ -49,6 +51,24 @@ class ImageSize(click.ParamType):
         return height, width
 
 
+class Temperatures(click.ParamType):
+    """`0.2,0.6,1` as a tuple of numbers that are not negative."""
+
+    name = "temperatures"
+
+    def convert(
+        self,
+        value: str | tuple[float, ...],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[float, ...]:
+        """Return the numbers."""
+        if isinstance(value, tuple):
+            return value
+        one = click.FloatRange(0)
+        return tuple(float(one(part.strip(), param, ctx)) for part in value.split(","))
+
+
 _FORM_OPTIONS = (
     click.option(
         "--image-size", type=ImageSize(), help="Crop and resize images to N or HxW pixels."
@@ -72,11 +92,42 @@ _FORM_OPTIONS = (
         is_flag=True,
         help="Cut what is 40 dB below its peak from both ends of a sound.",
     ),
+    click.option(
+        "--max-length",
+        type=click.IntRange(1, 10_000),
+        metavar="N",
+        help="Leave out sketches of more points, or passages of more tokens.  [default: 250 "
+        "points, 60 words, 200 characters]",
+    ),
+    click.option(
+        "--tokens",
+        type=click.Choice(["word", "character"]),
+        help="What a token of text is.  [default: word]",
+    ),
+    click.option(
+        "--vocabulary-size",
+        type=click.IntRange(3, 1_000_000),
+        metavar="N",
+        help="Keep the most frequent tokens of the text.  [default: 10,000 words, 20,000 "
+        "characters]",
+    ),
+    click.option(
+        "--passages",
+        type=click.Choice(["line", "paragraph"]),
+        help="What an example of text is.  [default: line]",
+    ),
 )
 
 
 def form_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say in which form images and sounds are read."""
+    """Add the options that say in which form data are read; the command takes them as `form`."""
+
+    @functools.wraps(command)
+    def with_form(**options: Any) -> Any:
+        asked = {name: options.pop(name) for name in OPTIONS}
+        form = {name: value for name, value in asked.items() if value not in (None, False)}
+        return command(form=form, **options)
+
     for option in reversed(_FORM_OPTIONS):
-        command = option(command)
-    return command
+        with_form = option(with_form)
+    return with_form

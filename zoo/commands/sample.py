@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from zoo.commands.options import Temperatures
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
@@ -11,17 +13,32 @@ import click
     "-n",
     "--count",
     type=click.IntRange(1, 100_000),
-    help="How many.  [default: 64 images, 16 films, 8 sounds]",
+    help="How many.  [default: 64; 16 films, 8 sounds, 10 of each of several temperatures]",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("--class", "class_name", help="Name of the class, for class-conditional models.")
 @click.option(
-    "--temperature", type=click.FloatRange(0), help="Spread of the latents; 1 is the prior's own."
+    "--temperature",
+    "temperatures",
+    type=Temperatures(),
+    default=(),
+    help="Spread of the latents, or of the draws of elements; 1 is the model's own. Several, as in "
+    "0.2,0.6,1, are shown one below the other.",
 )
 @click.option(
     "--truncation",
     type=click.FloatRange(0, min_open=True),
     help="Largest size of a number of a latent; for models with a normal prior.",
+)
+@click.option(
+    "--top-k",
+    type=click.IntRange(1),
+    help="Draw each token from the K most likely ones alone; for models of text.",
+)
+@click.option(
+    "--nucleus",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Draw each token from the fewest that have this probability together; for models of text.",
 )
 @click.option(
     "--seconds",
@@ -37,8 +54,8 @@ import click
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Picture to write; sounds are written as WAV too, beside it.  [default: samples.png in "
-    "the run's folder]",
+    help="File to write; sounds are written as WAV too, beside the picture.  [default: samples.png "
+    "in the run's folder; of text, .txt]",
 )
 def sample(
     *,
@@ -46,13 +63,15 @@ def sample(
     count: int | None,
     seed: int,
     class_name: str | None,
-    temperature: float | None,
+    temperatures: tuple[float, ...],
     truncation: float | None,
+    top_k: int | None,
+    nucleus: float | None,
     seconds: float | None,
     sample_rate_hz: int | None,
     out: Path | None,
 ) -> None:
-    """Draw samples from a trained RUN and write them as a picture, a film, or sounds."""
+    """Draw samples from a trained RUN and write them as a picture, a film, sounds, or text."""
     from zoo.planning import open_run
 
     opened = open_run(run)  # before what imports Keras, for it chooses the backend
@@ -63,10 +82,12 @@ def sample(
         count,
         seed=seed,
         class_name=class_name,
-        temperature=temperature,
-        truncation=truncation,
+        temperatures=temperatures,
+        options={"truncation": truncation, "top_k": top_k, "nucleus": nucleus},
         seconds=seconds,
         sample_rate_hz=sample_rate_hz,
         out=out,
     )
+    if written[0].suffix == ".txt":
+        click.echo(written[0].read_text(encoding="utf-8"), nl=False)
     click.echo(f"Samples: {', '.join(map(str, written))}")

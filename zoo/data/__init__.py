@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from zoo.data.sources import dataset_cards, load
     from zoo.data.summary import describe, examples_of
     from zoo.data.tfds import prepare
-    from zoo.data.waveforms import SoundForm
 
 _MODULES = {
     "Augmentation": "augment",
@@ -36,7 +35,6 @@ _MODULES = {
     "DomainsSpec": "dataset",
     "Examples": "dataset",
     "ImageSpec": "dataset",
-    "SoundForm": "waveforms",
     "Spec": "dataset",
     "StrokesSpec": "dataset",
     "TokensSpec": "dataset",
@@ -57,7 +55,6 @@ __all__ = [
     "DomainsSpec",
     "Examples",
     "ImageSpec",
-    "SoundForm",
     "Spec",
     "StrokesSpec",
     "TokensSpec",

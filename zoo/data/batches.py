@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.dataset import Dataset
+from zoo.data.dataset import Dataset, Sequences
 from zoo.errors import DataError
 
 # Shapes: N examples, B batch.
 
+WINDOW = 32  # batches among whose examples those of similar length are brought together
+CUTS = 6  # so many lengths of batches at most: a model is compiled anew for each
 _PREFETCHED = 4  # batches kept ready: enough to hide a read, little enough to bound memory
 
 Augment = Callable[[np.ndarray, int, int], np.ndarray]  # (images, epoch, step) -> images
@@ -28,6 +30,8 @@ class Batches:
         shuffle: Whether the order is random; otherwise it is that of the data set.
         drop_remainder: Whether an epoch leaves out the examples that fill no whole batch.
         augment: Changes the examples of a batch, given its epoch and step.
+        by_length: Whether a batch holds sequences of similar length, and is cut where the longest
+            of them ends, so that short ones cost little; the data set must say `lengths`.
 
     Raises:
         DataError: If the data set does not fill one batch.
@@ -42,6 +46,7 @@ class Batches:
         shuffle: bool = True,
         drop_remainder: bool = True,
         augment: Augment | None = None,
+        by_length: bool = False,
     ):
         if batch_size < 1:
             raise DataError(f"batch_size must be at least 1. Received: {batch_size}.")
@@ -59,6 +64,8 @@ class Batches:
         self.steps_per_epoch = count // batch_size if drop_remainder else -(-count // batch_size)
         self._shuffle = shuffle
         self._augment = augment
+        self.by_length = by_length and isinstance(dataset, Sequences)
+        self._lengths = dataset.lengths if isinstance(dataset, Sequences) else np.zeros(count)
 
     def order(self, epoch: int) -> np.ndarray:
         """Return the indices (N,) of all examples in the order of `epoch`."""
@@ -68,7 +75,24 @@ class Batches:
         # Raw integers of PCG64, sorted: NumPy promises those, but not its `permutation`, to stay
         # the same in all versions and on all platforms.
         keys = np.random.PCG64([self.seed, epoch]).random_raw(count)
-        return np.argsort(keys, kind="stable")
+        order = np.argsort(keys, kind="stable")
+        return self._sorted(order, keys) if self.by_length else order
+
+    def _sorted(self, order: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        """Return an order (N,) in which the examples of a batch have similar lengths.
+
+        Examples are sorted by length within windows of some batches, and these batches shuffled;
+        the keys, one for each example, decide both.
+        """
+        used = len(order) // self.batch_size * self.batch_size  # in whole batches
+        batches = []
+        for start in range(0, used, WINDOW * self.batch_size):
+            window = order[start : min(start + WINDOW * self.batch_size, used)]
+            window = window[np.argsort(self._lengths[window], kind="stable")]
+            starts = np.arange(0, len(window), self.batch_size)
+            shuffled = starts[np.argsort(keys[start + starts], kind="stable")]
+            batches += [window[first : first + self.batch_size] for first in shuffled]
+        return np.concatenate([*batches, order[used:]])
 
     def stream(self, epoch: int = 0, step: int = 0) -> Iterator[_Item]:
         """Yield batches without end, from batch `step` of `epoch` on.
@@ -103,6 +127,10 @@ class Batches:
 
     def _read(self, indices: np.ndarray) -> _Item:
         examples, labels = self.dataset.read(indices)
+        if self.by_length:
+            most = examples.shape[1]  # type: ignore[union-attr]
+            part = -(-int(self._lengths[indices].max()) * CUTS // most)  # of CUTS
+            examples = examples[:, : -(-part * most // CUTS)]  # type: ignore[index]
         return (examples,) if labels is None else (examples, labels)  # type: ignore[return-value]
 
 

@@ -28,3 +28,21 @@ NOTES = DatasetCard(
     licence="Apache-2.0",
     load="zoo.data.notes:load_notes",
 )
+
+DOODLES = DatasetCard(
+    name="doodles",
+    kind="strokes",
+    summary="2,400 doodles of eight things as pen strokes, 10 to 39 points; needs no network",
+    source="computed by zoo.data.doodles",
+    licence="Apache-2.0",
+    load="zoo.data.doodles:load_doodles",
+)
+
+SENTENCES = DatasetCard(
+    name="sentences",
+    kind="tokens",
+    summary="6,800 English sentences of 4 to 12 words, a vocabulary of 167; needs no network",
+    source="computed by zoo.data.sentences",
+    licence="Apache-2.0",
+    load="zoo.data.sentences:load_sentences",
+)

@@ -5,7 +5,7 @@
 | image | float32 (H, W, C) in [0, 1]; optional label, caption |
 | waveform | float32 (T,) in [-1, 1] and `sample_rate_hz` |
 | strokes | float32 stroke-5 (T, 5): dx, dy, pen down, pen up, end; and the scale factor |
-| tokens | int32 (T,), with the vocabulary |
+| tokens | int32 (T,), 0 from the end of a text on, with the vocabulary |
 | video | float32 (T, H, W, C) in [0, 1] |
 | domains | two unpaired sources of images, A and B |
 """
@@ -81,7 +81,7 @@ class StrokesSpec:
     """Pen drawings as stroke-5.
 
     Args:
-        max_length: Points of the longest drawing, T.
+        max_length: Points of the longest drawing and the row that ends it, T.
         scale_factor: What the offsets were divided by (standard deviation of the training set).
         class_names: Name of each label; empty where there are no labels.
     """
@@ -102,11 +102,11 @@ class StrokesSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class TokensSpec:
-    """Sequences of tokens.
+    """Texts as indices of tokens; index 0 ends a text, and 1 is what the vocabulary lacks.
 
     Args:
-        max_length: Tokens of the longest sequence, T.
-        vocabulary: The token of each index.
+        max_length: Tokens of the longest text and its end, T.
+        vocabulary: The token of each index; see `zoo.data.vocabulary`.
     """
 
     kind: ClassVar[Kind] = "tokens"
@@ -115,7 +115,7 @@ class TokensSpec:
 
     def config_values(self) -> dict[str, Any]:
         """Return what a model's configuration takes from the data, by field name."""
-        return {"max_length": self.max_length, "vocabulary_size": len(self.vocabulary)}
+        return {"max_length": self.max_length, "vocabulary": self.vocabulary}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,5 +190,32 @@ class Dataset(Protocol):
 
         Raises:
             DataError: If an example cannot be read; the message names its file.
+        """
+        ...
+
+
+@runtime_checkable
+class Sequences(Dataset, Protocol):
+    """A data set of sequences that are padded to one length.
+
+    Attributes:
+        lengths: Elements of each example up to and with the first that ends it, int32 (N,).
+    """
+
+    lengths: np.ndarray
+
+
+@runtime_checkable
+class Adapts(Dataset, Protocol):
+    """A data set whose form follows from its content, and can be made that of another."""
+
+    def adapted(self, **values: Any) -> Dataset:
+        """Return the data in the form that a model was trained on.
+
+        Args:
+            **values: What takes the place of the spec's `config_values`, by name; no class.
+
+        Raises:
+            DataError: If no sequence is short enough.
         """
         ...

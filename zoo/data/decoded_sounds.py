@@ -9,8 +9,9 @@ import numpy as np
 
 from zoo.data import decoded
 from zoo.data.files import some
+from zoo.data.forms import SoundForm
 from zoo.data.sound_files import UnusableSoundError, checked
-from zoo.data.waveforms import ArrayWaveforms, SoundForm, reshape, sounds_digest
+from zoo.data.waveforms import ArrayWaveforms, reshape, sounds_digest
 from zoo.errors import DataError
 
 # Shapes: N sounds, S samples of all of them together.

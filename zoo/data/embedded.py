@@ -3,15 +3,16 @@
 import numpy as np
 
 from zoo.data.arrays import ArrayImages, check_split
-from zoo.data.pixels import ImageSize, check_image_size, fit
+from zoo.data.forms import ImageForm
+from zoo.data.pixels import fit
 
 # Shapes: N examples, H height, W width, C channels.
 
 _TEST_EVERY = 5  # of 1,797 digits sorted by class, every fifth: 360, stratified
 
 
-def load_digits(*, split: str, image_size: ImageSize | None = None) -> ArrayImages:
-    """Return scikit-learn's handwritten digits, 8x8x1 unless `image_size` asks otherwise.
+def load_digits(*, split: str, form: ImageForm | None = None) -> ArrayImages:
+    """Return scikit-learn's handwritten digits, 8x8x1 unless another size is asked for.
 
     The split is stratified by class and always the same: 1,437 to train, 360 to test.
     """
@@ -19,7 +20,7 @@ def load_digits(*, split: str, image_size: ImageSize | None = None) -> ArrayImag
 
     splits = ("train", "test")
     check_split("digits", split, splits)
-    size = check_image_size(image_size)
+    size = (form or ImageForm()).size()
     bunch = load_from_scikit_learn()
     labels = bunch.target.astype(np.int32)
     is_test = np.zeros(len(labels), bool)

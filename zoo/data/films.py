@@ -20,7 +20,8 @@ from zoo.data.files import (
     split_folders,
     thread_count,
 )
-from zoo.data.pixels import ImageSize, UnusableImageError, check_image_size, decode_frames
+from zoo.data.forms import ImageForm
+from zoo.data.pixels import UnusableImageError, decode_frames
 from zoo.errors import DataError
 
 # Shapes: N films, B batch, T frames, H height, W width, C channels.
@@ -69,7 +70,7 @@ class ArrayFilms:
         return np.divide(self._pixels[indices], self._white, dtype=np.float32), None
 
 
-def load_films(name: str, *, split: str, image_size: ImageSize | None = None) -> ArrayFilms:
+def load_films(name: str, *, split: str, form: ImageForm | None = None) -> ArrayFilms:
     """Return a split of the GIF files below the folder `name`.
 
     Folders `train/`, `test/` and `validation/` are the splits; without `train/` a tenth of the
@@ -78,9 +79,9 @@ def load_films(name: str, *, split: str, image_size: ImageSize | None = None) ->
 
     Raises:
         DataError: If there is no usable film or no such split, if lengths differ, if sizes differ
-            and `image_size` is not given, or if the films take more memory than 1 GiB.
+            and none is asked for, or if the films take more memory than 1 GiB.
     """
-    size = check_image_size(image_size)
+    size = (form or ImageForm()).size()
     root = Path(name).expanduser()
     if not root.is_dir():
         raise DataError(f"'{shown(name)}' is a file. Expected: a folder of GIF files.")

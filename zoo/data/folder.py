@@ -27,7 +27,8 @@ from zoo.data.files import (
     split_folders,
     thread_count,
 )
-from zoo.data.pixels import ImageSize, UnusableImageError, check_image_size, decode
+from zoo.data.forms import ImageForm
+from zoo.data.pixels import UnusableImageError, decode
 from zoo.errors import DataError
 
 # Shapes: N examples, B batch, H height, W width, C channels.
@@ -157,7 +158,7 @@ def load_folder(
     name: str,
     *,
     split: str,
-    image_size: ImageSize | None = None,
+    form: ImageForm | None = None,
     memory_bytes: int = MEMORY_BYTES,
 ) -> ArrayImages | FolderImages:
     """Return a split of the images below the folder `name`.
@@ -171,10 +172,10 @@ def load_folder(
     one a file that fails later raises a `DataError` with its name.
 
     Raises:
-        DataError: If there is no usable image or no such split, if sizes differ and `image_size`
-            is not given, or if some images are in sub-folders and some are not.
+        DataError: If there is no usable image or no such split, if sizes differ and no size
+            is asked for, or if some images are in sub-folders and some are not.
     """
-    size = check_image_size(image_size)
+    size = (form or ImageForm()).size()
     root = Path(name).expanduser()
     if not root.is_dir():
         raise DataError(f"'{shown(name)}' is a file. Expected: a folder of images.")

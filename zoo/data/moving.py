@@ -20,6 +20,8 @@ import numpy as np
 from zoo.data.arrays import check_split
 from zoo.data.embedded import load_digits
 from zoo.data.films import ArrayFilms
+from zoo.data.forms import ImageForm
+from zoo.errors import DataError
 
 # Shapes: N films, D digits of a film, T frames, H height, W width.
 
@@ -33,11 +35,15 @@ _SEEDS = {"train": 0, "test": 1}
 _INK = 0.5  # grey level from which a pixel is white
 
 
-def load_moving_digits(*, split: str) -> ArrayFilms:
+def load_moving_digits(*, split: str, form: ImageForm | None = None) -> ArrayFilms:
     """Return films (10, 20, 20, 1) of two moving digits: 8,192 to train, 1,024 to test.
 
     Those of the test split show digits that no film of the other shows: the test split of `digits`.
     """
+    if form is not None and form.image_size is not None:
+        raise DataError(
+            "'moving-digits' has one size, 20x20; --image-size does not suit it. Leave it out."
+        )
     splits = tuple(FILMS)
     check_split("moving-digits", split, splits)
     digits = load_digits(split=split)

@@ -6,7 +6,8 @@ from functools import lru_cache
 import numpy as np
 
 from zoo.data.arrays import check_split
-from zoo.data.waveforms import ArrayWaveforms, SoundForm, join, reshape
+from zoo.data.forms import SoundForm
+from zoo.data.waveforms import ArrayWaveforms, join, reshape
 
 # Shapes: K pitches, I instruments, N notes of each, P partials, T samples of a note.
 
@@ -77,7 +78,7 @@ INSTRUMENTS = (FLUTE, REED, PLUCKED_STRING, STRUCK_BAR)
 _LEVELS = 32_768  # 16 bits: arithmetic that differs in its last digits makes the same samples
 
 
-def load_notes(*, split: str, sound: SoundForm | None = None) -> ArrayWaveforms:
+def load_notes(*, split: str, form: SoundForm | None = None) -> ArrayWaveforms:
     """Return notes of 8 pitches, which are the classes, by 4 instruments: 0.3 s at 8 kHz.
 
     Strength, tuning (a few cents), vibrato, attack, fading and phases differ from note to note,
@@ -85,7 +86,7 @@ def load_notes(*, split: str, sound: SoundForm | None = None) -> ArrayWaveforms:
     """
     splits = ("train", "test")
     check_split("notes", split, splits)
-    form = sound or SoundForm()
+    form = form or SoundForm()
     rate = form.sample_rate_hz or NOTE_RATE_HZ
     notes = [reshape(note, NOTE_RATE_HZ, form) for note in _notes().reshape(-1, NOTE_LENGTH)]
     place = np.arange(len(notes))

@@ -11,14 +11,9 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageSequence
 
-from zoo.errors import DataError
-
 # Shapes: B batch, H height, W width, C channels.
 
-ImageSize = int | tuple[int, int]
-
 MAX_PIXELS = 64 * 1024 * 1024  # larger files are skipped: one would take 200 MB and more
-_MAX_SIDE = 8192
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -52,23 +47,6 @@ class Header:
     size: tuple[int, int]
     is_grey: bool
     is_deep: bool
-
-
-def check_image_size(image_size: ImageSize | None) -> tuple[int, int] | None:
-    """Return `image_size` as (H, W), an integer N meaning (N, N).
-
-    Raises:
-        DataError: If a side is not an integer in 1...8192.
-    """
-    if image_size is None:
-        return None
-    sides = image_size if isinstance(image_size, tuple) else (image_size, image_size)
-    if len(sides) != 2 or not all(isinstance(s, int) and 1 <= s <= _MAX_SIDE for s in sides):
-        raise DataError(
-            f"image_size must be N or (height, width), each in 1...{_MAX_SIDE}. "
-            f"Received: {image_size}."
-        )
-    return sides[0], sides[1]
 
 
 def read_header(file: BinaryIO) -> Header:

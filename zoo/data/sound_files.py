@@ -28,11 +28,9 @@ from zoo.data.files import (
     split_folders,
     thread_count,
 )
+from zoo.data.forms import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, SoundForm
 from zoo.data.waveforms import (
-    HIGHEST_RATE_HZ,
-    LOWEST_RATE_HZ,
     ArrayWaveforms,
-    SoundForm,
     resample,
     resampled_length,
     reshape,
@@ -148,7 +146,7 @@ def checked(values: np.ndarray) -> np.ndarray:
 
 
 def load_sounds(
-    name: str, *, split: str, sound: SoundForm | None = None, memory_bytes: int = MEMORY_BYTES
+    name: str, *, split: str, form: SoundForm | None = None, memory_bytes: int = MEMORY_BYTES
 ) -> ArrayWaveforms:
     """Return a split of the sounds in the WAV files below the folder `name`.
 
@@ -159,10 +157,10 @@ def load_sounds(
     `memory_bytes` is kept in a temporary file.
 
     Raises:
-        DataError: If there is no usable sound or no such split, if rates differ and `sound` asks
+        DataError: If there is no usable sound or no such split, if rates differ and `form` asks
             for none, or if some sounds are in sub-folders and some are not.
     """
-    form = sound or SoundForm()
+    form = form or SoundForm()
     root = Path(name).expanduser()
     if not root.is_dir():
         raise DataError(f"'{shown(name)}' is a file. Expected: a folder of sounds.")

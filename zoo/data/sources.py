@@ -9,18 +9,23 @@ from zoo.data import tfds
 from zoo.data.arrays import SPLITS
 from zoo.data.dataset import Dataset
 from zoo.data.files import shown
-from zoo.data.pixels import ImageSize
-from zoo.data.waveforms import SoundForm
+from zoo.data.forms import make_form
 from zoo.errors import DataError, did_you_mean
 
-# Who reads a path of each kind: a function (path, *, split, ...) -> Dataset, which takes the option
-# of the kind below too. A kind that is not here has no reader for files yet.
+# Who reads a path of each kind: a function (path, *, split, form) -> Dataset.
 READERS: dict[Kind, str] = {
     "image": "zoo.data.folder:load_folder",
     "waveform": "zoo.data.sound_files:load_sounds",
     "video": "zoo.data.films:load_films",
+    "strokes": "zoo.data.sketch_files:load_sketches",
+    "tokens": "zoo.data.text_files:load_texts",
 }
-OPTIONS: dict[Kind, str] = {"image": "image_size", "video": "image_size", "waveform": "sound"}
+# Who reads a set of TensorFlow Datasets: a function (name, *, split, form, data_dir) -> Dataset.
+TFDS_READERS: dict[Kind, str] = {
+    "image": "zoo.data.tfds:load_tfds",
+    "waveform": "zoo.data.tfds:load_tfds_sounds",
+    "tokens": "zoo.data.tfds_texts:load_tfds_texts",
+}
 
 
 def dataset_cards() -> tuple[dict[str, DatasetCard], tuple[str, ...]]:
@@ -35,21 +40,20 @@ def load(
     *,
     split: str = "train",
     kind: Kind = "image",
-    image_size: ImageSize | None = None,
-    sound: SoundForm | None = None,
     data_dir: str | Path | None = None,
+    **form: Any,
 ) -> Dataset:
     """Return a split of the data set called `name`.
 
     Args:
         name: A registered name (`digits`), a path, or the name of a TensorFlow Datasets set of
-            images or sounds (`mnist`; `tfds:mnist` where a path or a registered set has the same
-            name).
+            images, sounds or text (`mnist`; `tfds:mnist` where a path or a registered set has the
+            same name).
         split: "train", "validation" or "test".
         kind: Kind of data wanted; files of a path are read as this kind.
-        image_size: N or (height, width) that images are cropped and resized to.
-        sound: Rate, length and trimming of sounds.
         data_dir: Where TFDS sets are kept; `$ZOO_DATA_DIR`, then TFDS's own folder by default.
+        **form: The form that the kind of data is wanted in, such as `image_size=32`; see
+            `zoo.data.forms`.
 
     Raises:
         DataError: If there is no such data set or split, it cannot be read, or what is asked for
@@ -59,69 +63,35 @@ def load(
         raise DataError(f"split must be one of {', '.join(SPLITS)}. Received: {split!r}.")
     if kind not in KINDS:
         raise DataError(f"kind must be one of {', '.join(KINDS)}. Received: {kind!r}.")
+    wanted = make_form(kind, form, shown(name))
     cards, problems = dataset_cards()
     if name in cards:
-        return _load_registered(cards[name], split, kind, image_size, sound)
-    if not name.startswith("tfds:") and Path(name).expanduser().exists():
-        return _load_path(name, split, kind, image_size, sound)
+        if cards[name].kind != kind:
+            raise DataError(f"'{name}' holds {cards[name].kind} data. Expected: {kind} data.")
+        loaded: Dataset = resolve(cards[name].load)(split=split, form=wanted)
+        return loaded
+    if is_path(name):
+        return _read(READERS, kind, name, "a path", split=split, form=wanted)
     if not tfds.is_known(name, data_dir):
         raise DataError(_unknown(name, cards, problems))
-    if kind not in ("image", "waveform"):
+    source = "a TensorFlow Datasets set"
+    return _read(TFDS_READERS, kind, name, source, split=split, form=wanted, data_dir=data_dir)
+
+
+def is_path(name: str) -> bool:
+    """Return whether a name is that of a file or folder, perhaps with a field after a "#"."""
+    paths = (name, name.rpartition("#")[0] or name)
+    return not name.startswith("tfds:") and any(Path(p).expanduser().exists() for p in paths)
+
+
+def _read(readers: dict[Kind, str], kind: Kind, name: str, source: str, **options: Any) -> Dataset:
+    if kind not in readers:
         raise DataError(
-            f"'{name}' is a TensorFlow Datasets set, and only sets of images and of sounds are "
-            f"read from there. Expected: {kind} data."
+            f"'{shown(name)}' is {source}, and {kind} data are not read from there. Kinds that "
+            f"are: {', '.join(readers)}."
         )
-    option = _option(name, kind, OPTIONS[kind], image_size, sound)
-    if kind == "waveform":
-        return tfds.load_tfds_sounds(name, split=split, data_dir=data_dir, **option)
-    return tfds.load_tfds(name, split=split, data_dir=data_dir, **option)
-
-
-def _load_registered(
-    card: DatasetCard,
-    split: str,
-    kind: Kind,
-    image_size: ImageSize | None,
-    sound: SoundForm | None,
-) -> Dataset:
-    if card.kind != kind:
-        raise DataError(f"'{card.name}' holds {card.kind} data. Expected: {kind} data.")
-    taken = OPTIONS[kind] if kind in ("image", "waveform") else None
-    option = _option(card.name, kind, taken, image_size, sound)
-    return resolve(card.load)(split=split, **option)
-
-
-def _load_path(
-    name: str,
-    split: str,
-    kind: Kind,
-    image_size: ImageSize | None,
-    sound: SoundForm | None,
-) -> Dataset:
-    if kind not in READERS:
-        raise DataError(
-            f"'{name}' is a path, and there is no reader yet that takes {kind} data from files. "
-            f"Kinds with a reader: {', '.join(READERS)}."
-        )
-    option = _option(shown(name), kind, OPTIONS[kind], image_size, sound)
-    return resolve(READERS[kind])(name, split=split, **option)
-
-
-def _option(
-    name: str,
-    kind: Kind,
-    taken: str | None,
-    image_size: ImageSize | None,
-    sound: SoundForm | None,
-) -> dict[str, Any]:
-    """Return the one option that data of a kind take, by name; others must not be given."""
-    if image_size is not None and taken != "image_size":
-        raise DataError(f"'{name}' holds {kind} data; --image-size does not suit it. Leave it out.")
-    if sound is not None and sound.options() and taken != "sound":
-        raise DataError(
-            f"'{name}' holds {kind} data; {', '.join(sound.options())} is for sounds. Leave it out."
-        )
-    return {} if taken is None else {taken: image_size if taken == "image_size" else sound}
+    dataset: Dataset = resolve(readers[kind])(name, **options)
+    return dataset
 
 
 def _unknown(name: str, cards: dict[str, DatasetCard], problems: tuple[str, ...]) -> str:
@@ -130,6 +100,6 @@ def _unknown(name: str, cards: dict[str, DatasetCard], problems: tuple[str, ...]
     closest = did_you_mean(name.removeprefix("tfds:"), [*cards, *tfds.known_names()])
     return (
         f"Unknown data set '{shown(name)}'.{closest} Give a registered name "
-        f"({', '.join(cards)}), a folder of images or sounds, or the name of a TensorFlow Datasets "
-        "set of them." + "".join(f" {problem}" for problem in problems)
+        f"({', '.join(cards)}), a path, or the name of a TensorFlow Datasets set of images, sounds "
+        "or text." + "".join(f" {problem}" for problem in problems)
     )

@@ -1,5 +1,6 @@
 """What can be said of a data set before it is used."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,23 @@ from zoo.data.batches import Batches
 from zoo.data.dataset import AT_A_GLANCE, Spec
 from zoo.data.files import SUFFIXES, list_files
 from zoo.data.films import holds_films
-from zoo.data.pixels import ImageSize
+from zoo.data.sketch_files import STROKE_SUFFIXES
 from zoo.data.sound_files import SOUND_SUFFIXES
-from zoo.data.sources import dataset_cards, load
-from zoo.data.waveforms import SoundForm
+from zoo.data.sources import dataset_cards, is_path, load
+from zoo.data.text_files import TEXT_SUFFIXES
+
+_SUFFIXES: Mapping[Kind, tuple[str, ...]] = {
+    "waveform": SOUND_SUFFIXES,
+    "strokes": STROKE_SUFFIXES,
+    "tokens": TEXT_SUFFIXES,
+}
 
 
 def kind_of(name: str) -> Kind:
     """Return the kind of a data set: registered, a path, or of TFDS; images for what is unknown.
 
-    A folder holds sounds where there are WAV files in it and no images, and films where all images
-    in it are GIF files and the first of them moves.
+    A file says it by its suffix. A folder holds images if there is one in it, films if all its
+    images are GIF files and the first of them moves, or else what its files say.
 
     Raises:
         DataError: If the data set cannot be opened.
@@ -30,31 +37,27 @@ def kind_of(name: str) -> Kind:
     cards, _ = dataset_cards()
     if name in cards:
         return cards[name].kind
+    if not is_path(name):
+        return tfds.kind_of_set(name) if tfds.is_known(name) else "image"
     path = Path(name).expanduser()
-    if not name.startswith("tfds:") and path.exists():
-        is_folder = path.is_dir()
-        if is_folder and list_files(path, SOUND_SUFFIXES)[0] and not list_files(path, SUFFIXES)[0]:
-            return "waveform"
-        if is_folder:
-            return "video" if holds_films(path) else "image"
-        return "waveform" if path.suffix.lower() in SOUND_SUFFIXES else "image"
-    return tfds.kind_of_set(name) if tfds.is_known(name) else "image"
+    if not path.is_dir():
+        suffix = Path(name.rpartition("#")[0] or name).suffix.lower()
+        return next((kind for kind, suffixes in _SUFFIXES.items() if suffix in suffixes), "image")
+    if list_files(path, SUFFIXES)[0]:
+        return "video" if holds_films(path) else "image"
+    return next((kind for kind, known in _SUFFIXES.items() if list_files(path, known)[0]), "image")
 
 
-def describe(
-    name: str, *, image_size: ImageSize | None = None, sound: SoundForm | None = None
-) -> dict[str, Any]:
+def describe(name: str, **form: Any) -> dict[str, Any]:
     """Return kind, form, splits with their count and fingerprint, and skipped files.
 
     Raises:
         DataError: If the data set cannot be loaded.
     """
     kind = kind_of(name)
-    train = load(name, kind=kind, image_size=image_size, sound=sound)
+    train = load(name, kind=kind, **form)
     splits = {
-        split: train
-        if split == train.split
-        else load(name, split=split, kind=kind, image_size=image_size, sound=sound)
+        split: train if split == train.split else load(name, split=split, kind=kind, **form)
         for split in train.splits
     }
     skipped = sorted({reason for dataset in splits.values() for reason in dataset.skipped})
@@ -75,8 +78,7 @@ def examples_of(
     count: int | None = None,
     *,
     split: str = "train",
-    image_size: ImageSize | None = None,
-    sound: SoundForm | None = None,
+    **form: Any,
 ) -> tuple[np.ndarray, Spec]:
     """Return up to `count` examples (N, ...) from all over a split, always the same ones.
 
@@ -84,14 +86,13 @@ def examples_of(
         name: As for `load`.
         count: How many; by default as many as a person takes in at a glance.
         split: "train", "validation" or "test".
-        image_size: As for `load`.
-        sound: As for `load`.
+        **form: As for `load`.
 
     Raises:
         DataError: If the data set cannot be loaded.
     """
     kind = kind_of(name)
-    dataset = load(name, split=split, kind=kind, image_size=image_size, sound=sound)
+    dataset = load(name, split=split, kind=kind, **form)
     count = AT_A_GLANCE[kind] if count is None else count
     chosen = np.sort(Batches(dataset, 1, seed=0).order(0)[:count])
     return np.asarray(dataset.read(chosen)[0]), dataset.spec

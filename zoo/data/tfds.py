@@ -5,14 +5,10 @@ them in `zoo-cache/<name>/<split>-<form>/`; while they are there, neither TFDS n
 imported.
 """
 
-import hashlib
 import importlib.util
 import os
 import re
 import sys
-import tempfile
-import urllib.error
-import urllib.request
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -25,15 +21,15 @@ import numpy as np
 from zoo.card import Kind
 from zoo.data import decoded, decoded_sounds
 from zoo.data.arrays import ArrayImages, check_split
-from zoo.data.pixels import ImageSize, check_image_size
+from zoo.data.forms import ImageForm, SoundForm
 from zoo.data.tensorflow_quiet import import_tensorflow
-from zoo.data.waveforms import ArrayWaveforms, SoundForm
+from zoo.data.tfds_files import download, generate, one_line
+from zoo.data.waveforms import ArrayWaveforms
 from zoo.errors import DataError, did_you_mean
 
 # Shapes: B batch, H height, W width, C channels, T samples of a sound.
 
 _NAME = re.compile(r"(?P<name>[a-z0-9_]+)(/[\w.+-]+)?(:[\d.*]+)?")
-_PROBE_SECONDS = 5
 _BATCH = 256  # examples read at once: one by one takes five times as long
 _TEST_PART = 10  # one in so many of `train` is `test`, where TFDS has no such split
 
@@ -42,7 +38,7 @@ def load_tfds(
     name: str,
     *,
     split: str,
-    image_size: ImageSize | None = None,
+    form: ImageForm | None = None,
     data_dir: str | Path | None = None,
 ) -> ArrayImages:
     """Return a split of the TFDS image set `name`, which is downloaded at its first use.
@@ -53,12 +49,12 @@ def load_tfds(
     Raises:
         DataError: If the set is unknown, holds no images, cannot be had, or has no such split.
     """
-    size = check_image_size(image_size)
-    root = _data_root(data_dir)
-    folder = decoded.folder(root, _plain(name), split, size)
+    size = (form or ImageForm()).size()
+    root = data_root(data_dir)
+    folder = decoded.folder(root, plain_name(name), split, size)
     found = decoded.read(folder, root)
     if found is None:
-        with _quiet():
+        with quiet():
             builder, splits = _open(name, split, root, "image")
             examples = _examples(builder, "image", splits[split])
             decoded.write(folder, examples, name=name, size=size, splits=tuple(splits), root=root)
@@ -72,7 +68,7 @@ def load_tfds_sounds(
     name: str,
     *,
     split: str,
-    sound: SoundForm | None = None,
+    form: SoundForm | None = None,
     data_dir: str | Path | None = None,
 ) -> ArrayWaveforms:
     """Return a split of the TFDS set `name` of sounds, which is downloaded at its first use.
@@ -84,27 +80,32 @@ def load_tfds_sounds(
     Raises:
         DataError: If the set is unknown, holds no sounds, cannot be had, or has no such split.
     """
-    form = sound or SoundForm()
-    root = _data_root(data_dir)
+    form = form or SoundForm()
+    root = data_root(data_dir)
     found = _sounds(name, split, form, root)
     longest = 0 if form.clip_seconds is not None else _sounds(name, "train", form, root).longest
     return found.waveforms(name, split, form.length(longest, found.about["sample_rate_hz"]))
 
 
 def kind_of_set(name: str, data_dir: str | Path | None = None) -> Kind:
-    """Return "waveform" if the TFDS set `name` has a feature `audio` and no `image`, else "image".
+    """Return "image" if the TFDS set `name` has a feature `image`, or else neither sounds nor text.
 
     Raises:
         DataError: If TFDS cannot open the set.
     """
-    root = _data_root(data_dir)
-    if decoded_sounds.has_any(root, _plain(name)):
+    root = data_root(data_dir)
+    decoded_set = decoded.of_set(root, plain_name(name))
+    if any(decoded_set.glob("texts*")):
+        return "tokens"
+    if decoded_sounds.has_any(root, plain_name(name)):
         return "waveform"
-    if decoded.of_set(root, _plain(name)).exists():
+    if decoded_set.exists():
         return "image"
-    with _quiet():
-        features = _builder(name, root).info.features
-    return "waveform" if "audio" in features and "image" not in features else "image"
+    with quiet():
+        features = builder_of(name, root).info.features
+    if "image" in features or "audio" in features:
+        return "image" if "image" in features else "waveform"
+    return "tokens" if text_features(features) else "image"
 
 
 def prepare(name: str, from_dir: str | Path, *, data_dir: str | Path | None = None) -> Path:
@@ -114,42 +115,44 @@ def prepare(name: str, from_dir: str | Path, *, data_dir: str | Path | None = No
         DataError: If the set is unknown or a file is missing or not the right one; nothing
             half-made is left behind.
     """
-    root = _data_root(data_dir)
+    root = data_root(data_dir)
     source = Path(from_dir).expanduser()
     if not source.is_dir():
         raise DataError(f"There is no folder '{from_dir}'.")
-    with _quiet():
-        builder = _builder(name, root)
+    with quiet():
+        builder = builder_of(name, root)
         if not builder.is_prepared():
-            _generate(builder, _plain(name), source)
-            decoded.forget(root, _plain(name))
+            generate(builder, plain_name(name), source)
+            decoded.forget(root, plain_name(name))
     return Path(builder.data_dir)
 
 
 def is_known(name: str, data_dir: str | Path | None = None) -> bool:
     """Return whether TFDS has a set of this name, or its folder holds one."""
-    match = _NAME.fullmatch(_plain(name))
+    match = _NAME.fullmatch(plain_name(name))
     if match is None:
         return False
     # The folder first: TFDS need not be imported for a set that is there.
-    return (_data_root(data_dir) / match["name"]).is_dir() or match["name"] in known_names()
+    return (data_root(data_dir) / match["name"]).is_dir() or match["name"] in known_names()
 
 
 def known_names() -> tuple[str, ...]:
     """Return the names of all sets that the installed TFDS can build."""
     if importlib.util.find_spec("tensorflow_datasets") is None:
         return ()
-    with _quiet():
+    with quiet():
         import tensorflow_datasets as tfds
 
         return tuple(tfds.list_builders(with_community_datasets=False))
 
 
-def _plain(name: str) -> str:
-    return name.removeprefix("tfds:")
+def plain_name(name: str) -> str:
+    """Return the name of a set as TFDS knows it."""
+    return name.removeprefix("tfds:").partition("#")[0]
 
 
-def _data_root(data_dir: str | Path | None) -> Path:
+def data_root(data_dir: str | Path | None) -> Path:
+    """Return the folder that TFDS sets are kept in."""
     chosen = (
         data_dir
         or os.environ.get("ZOO_DATA_DIR")
@@ -160,7 +163,7 @@ def _data_root(data_dir: str | Path | None) -> Path:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep TFDS from writing to stdout and from warning; its bars are for terminals only."""
     from absl import logging
 
@@ -174,134 +177,44 @@ def _quiet() -> Iterator[None]:
         logging.set_verbosity(verbosity)
 
 
-def _builder(name: str, root: Path) -> Any:
+def builder_of(name: str, root: Path) -> Any:
+    """Return TFDS's builder of a set.
+
+    Raises:
+        DataError: If TFDS has no such set, or cannot open it.
+    """
     if importlib.util.find_spec("tensorflow_datasets") is None:
         raise DataError(
             f"'{name}' needs TensorFlow Datasets, which is not installed. "
             "Install it with `pip install tensorflow-datasets`."
         )
-    match = _NAME.fullmatch(_plain(name))
+    match = _NAME.fullmatch(plain_name(name))
     if match is None or not is_known(name, root):
         raise DataError(
-            f"TensorFlow Datasets has no set '{_plain(name)}'."
-            f"{did_you_mean(_plain(name), known_names())}"
+            f"TensorFlow Datasets has no set '{plain_name(name)}'."
+            f"{did_you_mean(plain_name(name), known_names())}"
         )
     import_tensorflow(f"Reading '{name}' from TensorFlow Datasets")
     import tensorflow_datasets as tfds
 
     tfds.display_progress_bar(sys.stderr.isatty())
     try:
-        return tfds.builder(_plain(name), data_dir=root)
+        return tfds.builder(plain_name(name), data_dir=root)
     except Exception as error:  # a set's own code may raise anything
-        raise DataError(f"TFDS cannot open '{name}': {_one_line(error)}") from error
+        raise DataError(f"TFDS cannot open '{name}': {one_line(error)}") from error
 
 
-def _download(builder: Any, name: str) -> None:
-    how = (
-        f"Bring its files, then run `zoo data prepare {name} --from DIR`, or point "
-        "$ZOO_DATA_DIR at a folder that holds it."
-    )
-    reason = _unreachable([url for url in builder.url_infos if url.startswith("http")])
-    if reason is not None:
-        raise DataError(
-            f"'{name}' is not under '{builder.data_dir}', and its source cannot be reached: "
-            f"{reason}. {how}"
-        )
+def text_features(features: Any) -> list[str]:
+    """Return the names of those TFDS features that are text."""
     import tensorflow_datasets as tfds
 
-    try:
-        builder.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(try_download_gcs=False)
-        )
-    except Exception as error:  # a set's own code may raise anything
-        raise DataError(f"'{name}' cannot be downloaded: {_one_line(error)}. {how}") from error
+    return [name for name, feature in features.items() if isinstance(feature, tfds.features.Text)]
 
 
-def _unreachable(urls: list[str]) -> str | None:
-    """Return why none of the first addresses answers; TFDS itself would try for minutes."""
-    reason = None
-    for url in urls[:2]:
-        request = urllib.request.Request(url, method="HEAD")  # noqa: S310  # http(s) only
-        try:
-            with urllib.request.urlopen(request, timeout=_PROBE_SECONDS):  # noqa: S310
-                return None
-        except urllib.error.HTTPError:
-            return None  # somebody answers: whether the file is there is for TFDS to find out
-        except OSError as error:
-            reason = _one_line(getattr(error, "reason", error))
-    return reason
-
-
-def _generate(builder: Any, name: str, source: Path) -> None:
-    import tensorflow_datasets as tfds
-
-    def refuse(resource: Any) -> None:
-        url = getattr(resource, "url", resource)
-        raise DataError(_missing(builder, name, source, url))
-
-    make_manager = builder._make_download_manager
-
-    def make_manager_offline(**settings: Any) -> Any:
-        # TFDS has no switch against downloads: the manager's one method that starts them.
-        manager = make_manager(**settings)
-        manager._download = refuse
-        return manager
-
-    builder._make_download_manager = make_manager_offline
-    root = Path(builder.data_dir_root)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=root, prefix="zoo-prepare-") as scratch:
-            builder.download_and_prepare(
-                download_dir=scratch,  # where archives are unpacked
-                download_config=tfds.download.DownloadConfig(
-                    manual_dir=source, try_download_gcs=False
-                ),
-            )
-    except DataError:
-        raise
-    except Exception as error:  # a set's own code may raise anything
-        wrong = _wrong_file(builder, name, source)
-        raise DataError(
-            wrong or f"TFDS cannot prepare '{name}' from '{source}': {_one_line(error)}"
-        ) from error
-    finally:
-        _remove_empty(Path(builder.data_dir).parent, root)
-
-
-def _missing(builder: Any, name: str, source: Path, url: str) -> str:
-    info = builder.url_infos.get(url)
-    expected = (info.filename if info else None) or url.rsplit("/", 1)[-1]
-    packed = [path.name for path in source.glob(f"{expected}.*")]
-    hint = f" '{packed[0]}' is there: unpack it first." if packed else ""
-    return f"'{name}' needs the file '{expected}' ({url}), which is not in '{source}'.{hint}"
-
-
-def _wrong_file(builder: Any, name: str, source: Path) -> str | None:
-    """Return which file is not the one whose checksum TFDS knows."""
-    for info in builder.url_infos.values():
-        path = source / (info.filename or "")
-        if not path.is_file():
-            continue
-        with path.open("rb") as file:
-            checksum = hashlib.file_digest(file, "sha256").hexdigest()
-        if checksum != info.checksum:
-            return (
-                f"'{path}' is not the file that '{name}' needs: its sha256 is {checksum} "
-                f"({path.stat().st_size} bytes). Expected: {info.checksum} "
-                f"({int(info.size)} bytes)."
-            )
-    return None
-
-
-def _remove_empty(folder: Path, root: Path) -> None:
-    while folder != root and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent
-
-
-def _splits(builder: Any, name: str) -> dict[str, str]:
-    """Return TFDS's instruction for each of our splits that the set has."""
+def prepared_splits(builder: Any, name: str) -> dict[str, str]:
+    """Return TFDS's instruction for each of our splits of a set, which is downloaded if need be."""
+    if not builder.is_prepared():
+        download(builder, plain_name(name))
     own = builder.info.splits
     if "train" not in own:
         raise DataError(f"'{name}' has no split 'train'. TFDS has: {', '.join(own)}.")
@@ -313,10 +226,10 @@ def _splits(builder: Any, name: str) -> dict[str, str]:
 
 
 def _sounds(name: str, split: str, form: SoundForm, root: Path) -> decoded_sounds.DecodedSounds:
-    folder = decoded_sounds.folder(root, _plain(name), split, form)
+    folder = decoded_sounds.folder(root, plain_name(name), split, form)
     found = decoded_sounds.read(folder, root)
     if found is None:
-        with _quiet():
+        with quiet():
             builder, splits = _open(name, split, root, "audio")
             decoded_sounds.write(
                 folder,
@@ -342,11 +255,9 @@ def _rate(builder: Any, name: str) -> int:
 
 def _open(name: str, split: str, root: Path, feature: str) -> tuple[Any, dict[str, str]]:
     """Return the builder of a prepared set with that feature, and TFDS's instruction by split."""
-    builder = _builder(name, root)
+    builder = builder_of(name, root)
     _check_feature(builder, name, feature)
-    if not builder.is_prepared():
-        _download(builder, _plain(name))
-    splits = _splits(builder, name)
+    splits = prepared_splits(builder, name)
     check_split(name, split, tuple(splits))
     return builder, splits
 
@@ -393,7 +304,3 @@ def _pairs(
     for batch in batches:
         values = batch[feature]  # (B, H, W, C) or (B, T)
         yield from zip(values, batch.get("label", [-1] * len(values)), strict=True)
-
-
-def _one_line(error: object) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

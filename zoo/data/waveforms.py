@@ -1,66 +1,17 @@
-"""Sounds as one array, read as clips of one length; and the form that they can be asked for in."""
+"""Sounds as one array, read as clips of one length."""
 
 import hashlib
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from zoo.data.dataset import Batch, WaveformSpec
-from zoo.errors import DataError
+from zoo.data.forms import SoundForm
 
 # Shapes: N sounds, M clips, B batch, S samples of all sounds together, T samples of a clip.
 
-LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000  # beyond, a header is taken to be broken
-LONGEST_CLIP_SECONDS = 600.0
-WHOLE_SECONDS = 4.0  # sounds up to this length are kept whole where no length is asked for
-WINDOW_SECONDS = 1.0  # otherwise they are cut into windows of this length
 SILENCE = 0.01  # of the peak: 40 dB below it
-
-
-@dataclass(frozen=True, kw_only=True)
-class SoundForm:
-    """The form that sounds are asked for in; the defaults leave them as they are.
-
-    Args:
-        sample_rate_hz: Samples per second to resample to; None keeps the rate of the data.
-        clip_seconds: Length of an example; None keeps sounds of up to 4 s whole, and takes 1 s
-            where one is longer.
-        trim_silence: Whether what is 40 dB below the peak of a sound is cut from both ends.
-    """
-
-    sample_rate_hz: int | None = None
-    clip_seconds: float | None = None
-    trim_silence: bool = False
-
-    def __post_init__(self) -> None:
-        rate, seconds = self.sample_rate_hz, self.clip_seconds
-        if rate is not None and not LOWEST_RATE_HZ <= rate <= HIGHEST_RATE_HZ:
-            raise DataError(
-                f"The sample rate must lie between {LOWEST_RATE_HZ:,} and {HIGHEST_RATE_HZ:,} Hz. "
-                f"Received: {rate:,}."
-            )
-        if seconds is not None and not 0 < seconds <= LONGEST_CLIP_SECONDS:
-            raise DataError(
-                f"A clip must be longer than 0 s and at most {LONGEST_CLIP_SECONDS:g} s long. "
-                f"Received: {seconds:g}."
-            )
-
-    def options(self) -> list[str]:
-        """Return the command-line options that ask for this form."""
-        rate, seconds = self.sample_rate_hz, self.clip_seconds
-        options = [] if rate is None else [f"--sample-rate {rate}"]
-        options += [] if seconds is None else [f"--clip-seconds {seconds:g}"]
-        return options + ["--trim-silence"] * self.trim_silence
-
-    def length(self, longest: int, sample_rate_hz: int) -> int:
-        """Return the samples of an example, T, of sounds of which the longest has `longest`."""
-        if self.clip_seconds is not None:
-            return max(1, round(self.clip_seconds * sample_rate_hz))
-        if longest <= WHOLE_SECONDS * sample_rate_hz:
-            return longest
-        return round(WINDOW_SECONDS * sample_rate_hz)
 
 
 class ArrayWaveforms:

@@ -40,7 +40,9 @@ def value_and_gradients(
     variables: Sequence[Any],
 ) -> tuple[Mapping[str, Any], list[Any]]:
     """Return the terms of `function()` and the gradients of its objective by `variables`."""
-    state = [(variable, variable.value) for variable in model.variables]
+    # A loss may read the count of turns, such as for a weight that changes as training goes on.
+    readable = [*model.variables, *model.optimizer.variables]
+    state = [(variable, variable.value) for variable in readable]
 
     def objective(values: list[Any]) -> tuple[Any, Any]:
         with keras.StatelessScope([*state, *zip(variables, values, strict=True)]) as scope:

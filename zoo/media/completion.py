@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from zoo.card import Kind
+from zoo.checkpoints import write_atomically
 from zoo.completion import Completion
 from zoo.errors import RunError
 from zoo.media.film import FRAME_MS
@@ -22,6 +23,7 @@ from zoo.media.latent_captions import (
     stack,
     titled,
 )
+from zoo.media.samples import samples_suffix
 
 # Shapes: P examples, V variants, K tiles of a row, T frames, H height, W width, C channels.
 
@@ -34,10 +36,17 @@ _SOUND_NAME = re.compile(r"\d+-(made-\d+|original)\.wav")
 LEGEND = "In the orange frame: given. The rest is made."
 
 
-def check_path(path: Path) -> None:
-    """Raise a `MediaError` if a picture of completions cannot have this name."""
-    if path.suffix.lower() != ".png":
-        raise MediaError(f"The picture is written as '.png'. Received: '{path.name}'.")
+def completion_path(kind: Kind, folder: Path, out: Path | None) -> Path:
+    """Return where completions of a kind of data go, by default into a run's folder.
+
+    Raises:
+        MediaError: If what is asked for has the suffix of another form.
+    """
+    suffix = samples_suffix(kind)
+    path = out or folder / f"complete{suffix}"
+    if path.suffix.lower() != suffix:
+        raise MediaError(f"This is written as '{suffix}'. Received: '{path.name}'.")
+    return path
 
 
 def save_completion(completion: Completion, path: Path) -> list[Path]:
@@ -47,8 +56,9 @@ def save_completion(completion: Completion, path: Path) -> list[Path]:
 
     Args:
         completion: What was completed.
-        path: The PNG. The GIF of films has its name; sounds stand in a folder of its name and
-            `-wav`, those of the first row as `1-made-1.wav` and so on, and `1-original.wav`.
+        path: The PNG, or of text the `.txt`. The GIF of films has its name; sounds stand in a
+            folder of its name and `-wav`, those of the first row as `1-made-1.wav` and so on, and
+            `1-original.wav`.
 
     Returns:
         What was written, the picture first.
@@ -57,7 +67,6 @@ def save_completion(completion: Completion, path: Path) -> list[Path]:
         MediaError: If what the model has made is no example of its kind.
         RunError: If a file cannot be written.
     """
-    check_path(path)
     return [path, *_WRITERS[completion.spec.kind](completion, path)]
 
 
@@ -70,7 +79,7 @@ def _save_images(completion: Completion, path: Path) -> list[Path]:
 
 def _image_row(completion: Completion, row: int) -> np.ndarray:
     """Return the tiles (V + 2, H, W, 3) of an example: given, made, and as it was."""
-    known = np.asarray(completion.known.any(axis=-1))  # (H, W)
+    known = np.asarray(completion.known[row].any(axis=-1))  # (H, W)
     original = completion.begun.x[row]
     begun = _framed(_tile(original, known), known)
     made = [_framed(_tile(image), known) for image in completion.made[row]]
@@ -97,7 +106,7 @@ def _save_films(completion: Completion, path: Path) -> list[Path]:
 def _film_tiles(completion: Completion, row: int) -> np.ndarray:
     """Return the tiles (V + 2, T, H, W, 3) of an example: given, made, and as it was."""
     original, length = completion.begun.x[row], completion.begun.lengths[row]
-    known = np.asarray(completion.known.any(axis=-1))  # (T, H, W)
+    known = np.asarray(completion.known[row].any(axis=-1))  # (T, H, W)
     there = np.broadcast_to(np.arange(len(known))[:, None, None] < length, known.shape)
     begun = [_framed(_tile(x, k), k) for x, k in zip(original, known, strict=True)]
     made = [
@@ -187,9 +196,9 @@ def _sound_figure(completion: Completion, rate: int) -> Any:
     )  # inches
     grid = figure.subplots(rows, variants + 1, squeeze=False, sharex=True, sharey=True)
     headings = _headings(completion)[1:]
-    known = completion.known
-    seconds = np.arange(len(known)) / rate
+    seconds = np.arange(completion.known.shape[1]) / rate
     for row, panels in enumerate(grid):
+        known = completion.known[row]
         original = completion.begun.x[row].copy()
         original[completion.begun.lengths[row] :] = np.nan
         for panel, sound in zip(panels, [*completion.made[row], original], strict=True):
@@ -216,8 +225,44 @@ def _sound_figure(completion: Completion, rate: int) -> Any:
     return figure
 
 
+def _save_sketches(completion: Completion, path: Path) -> list[Path]:
+    from zoo.media.sketch import render
+
+    tiles = []
+    for row, variants in enumerate(completion.made):
+        begun, known = completion.begun.x[row], int(completion.known[row, :, 0].sum())
+        beginning = begun.copy()
+        beginning[known:] = (0, 0, 0, 0, 1)
+        sketches = [beginning, *variants, begun]
+        marks = [known] * (len(sketches) - 1) + [0]
+        tiles += [
+            render(sketch, TILE_PIXELS, known=mark)
+            for sketch, mark in zip(sketches, marks, strict=True)
+        ]
+    picture = headed_grid(np.stack(tiles), _headings(completion))
+    save_picture(titled("In blue: given. The rest is made.", picture), path)
+    return []
+
+
+def _save_texts(completion: Completion, path: Path) -> list[Path]:
+    from zoo.media.text import text_table, texts_of
+
+    vocabulary = completion.spec.vocabulary  # type: ignore[union-attr]  # of this kind alone
+    table = []
+    for row, variants in enumerate(completion.made):
+        begun = completion.begun.x[row]
+        beginning = np.where(completion.known[row], begun, 0)
+        texts = texts_of(np.stack([beginning, *variants, begun]), vocabulary)
+        names = _headings(completion)
+        table += [(str(row + 1), *pair) for pair in zip(names, texts, strict=True)]
+    write_atomically(path, text_table(table, ("row", "", "text")).encode("utf-8"))
+    return []
+
+
 _WRITERS: Mapping[Kind, Callable[[Completion, Path], list[Path]]] = {
     "image": _save_images,
     "waveform": _save_sounds,
     "video": _save_films,
+    "strokes": _save_sketches,
+    "tokens": _save_texts,
 }

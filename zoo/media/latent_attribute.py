@@ -13,14 +13,13 @@ from tqdm import tqdm
 
 from zoo.attributes import FOLDS, Direction, find_direction, slide
 from zoo.errors import DataError, ZooError, did_you_mean
-from zoo.media.latent_captions import headed_grid, save_picture
-from zoo.media.latent_subject import Subject, picture_path
+from zoo.media.latent_subject import Subject, page_path
 from zoo.metrics.evaluation import load_examples
 from zoo.metrics.examples import takes_class
 from zoo.metrics.features import feature_network
 
-# Shapes: P images, B batch, N labelled latent vectors, S strengths, Z latent size, H height,
-# W width, C channels.
+# Shapes: P examples, B batch, N labelled latent vectors, S strengths, Z latent size, ... one
+# example in its public form.
 
 ENOUGH = 1000  # labelled latent vectors with the attribute, and as many without
 LABELLED_PER_CALL = 500
@@ -73,7 +72,7 @@ def draw_attribute(
         ZooError: If the data have no labels or no such class, or the direction is no better than
             chance.
     """
-    path = picture_path(subject.run, "attribute", out)
+    path = page_path(subject.run, subject.page, "attribute", out)
     labelled = _label_latents(subject, class_name, against, data)
     direction = find_direction(labelled.latents, labelled.has_attribute, seed=subject.seed)
     if direction.is_chance:
@@ -92,9 +91,9 @@ def draw_attribute(
         numbers = np.sort(labelled.numbers[chosen])
     latents, labels = subject.latents(numbers)
     strengths = np.linspace(-strength, strength, steps)  # (S,)
-    rows = slide(subject.model, latents, direction, strengths, labels)  # (P, S, H, W, C)
+    rows = slide(subject.model, latents, direction, strengths, labels)  # (P, S, ...)
     headings = [f"{value:+.3g}" if value else "0" for value in strengths]
-    save_picture(headed_grid(rows.reshape(-1, *rows.shape[2:]), headings), path)
+    subject.page.rows(rows, path, headings=headings)
     return path, direction, numbers
 
 
@@ -157,7 +156,7 @@ def _labeller(
     classify = network.classify
     if classify is None:
         raise DataError(f"'{dataset.name}' has no labels that a classifier could learn.")
-    return class_names, lambda numbers: classify(subject.points(numbers).images)
+    return class_names, lambda numbers: classify(subject.points(numbers).examples)
 
 
 def _find_class(class_names: tuple[str, ...], name: str) -> int:

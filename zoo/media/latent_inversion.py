@@ -12,9 +12,8 @@ from zoo.checkpoints import write_atomically
 from zoo.data.pixels import UnusableImageError, decode, read_header
 from zoo.errors import DataError, ZooError
 from zoo.inversion import Inversion, invert
-from zoo.media.grid import save_grid
-from zoo.media.latent_pictures import under_one_another
-from zoo.media.latent_subject import Subject, find_label, open_model, picture_path
+from zoo.media.latent_page import PicturePage
+from zoo.media.latent_subject import Subject, find_label, open_model, page_path
 from zoo.metrics.evaluation import load_examples
 from zoo.protocols import Inverts
 from zoo.registry import printable
@@ -125,7 +124,8 @@ def draw_inversion(
     Raises:
         ZooError: If the descent fails, or a file cannot be written.
     """
-    path = picture_path(run, "invert", out)
+    page = PicturePage(np.asarray)
+    path = page_path(run, page, "invert", out)
     if latents_path is not None and latents_path.suffix.lower() != ".npy":
         raise ZooError(f"Latent vectors are written as '.npy'. Received: '{latents_path.name}'.")
     found = invert(
@@ -137,8 +137,7 @@ def draw_inversion(
         seed=seed,
         progress=True,
     )
-    rows = under_one_another(targets.images, found.images)
-    save_grid(rows.reshape(-1, *rows.shape[2:]), path, columns=rows.shape[1])
+    page.pairs(targets.images, found.images, path)
     if latents_path is not None:
         content = io.BytesIO()
         np.save(content, found.latents, allow_pickle=False)

@@ -1,4 +1,4 @@
-"""Pictures of a trained run's latent space."""
+"""What is seen in a trained run's latent space, drawn, or of text written."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,18 +7,15 @@ import numpy as np
 
 from zoo.errors import DataError, ZooError
 from zoo.latent import Method, arithmetic, around, interpolate, manifold, traverse
-from zoo.media.grid import SEPARATOR_GREY, grid_image, save_grid
-from zoo.media.latent_captions import beside, captioned_grid, save_picture, stack, titled
-from zoo.media.latent_subject import Subject, find_label, picture_path
+from zoo.media.latent_page import Concept
+from zoo.media.latent_subject import Subject, find_label, page_path
 from zoo.metrics.examples import choose
 from zoo.priors import Prior
 from zoo.protocols import HasLikelihood
 
 # Shapes: P pairs or examples, S steps, Z latent size, D dimensions shown, N size of the plane,
-# K exemplars of a concept, H height, W width, C channels.
+# K exemplars of a concept, ... one example in its public form.
 
-MAX_COLUMNS = 16
-SHEET_COLUMNS = 10  # so that a number says its row
 NEIGHBOURS = 9  # of the result of arithmetic, itself among them
 
 
@@ -28,10 +25,9 @@ def draw_sheet(subject: Subject, count: int, *, out: Path | None = None) -> Path
     Raises:
         ZooError: If there are fewer than `count`, or the picture cannot be written.
     """
-    path = picture_path(subject.run, "sheet", out)
+    path = page_path(subject.run, subject.page, "sheet", out)
     numbers = subject.draw(count)
-    images = subject.points(numbers).images
-    save_picture(captioned_grid(images, list(map(str, numbers)), columns=SHEET_COLUMNS), path)
+    subject.page.sheet(subject.points(numbers).examples, list(map(str, numbers)), path)
     return path
 
 
@@ -53,9 +49,9 @@ def draw_interpolation(
     a, b = (subject.points(numbers) for numbers in pairs.T)
     rows = interpolate(
         subject.model, a.latents, b.latents, steps, method, labels_a=a.labels, labels_b=b.labels
-    )  # (P, S, H, W, C)
+    )  # (P, S, ...)
     if subject.dataset is not None:
-        rows = np.concatenate([a.images[:, None], rows, b.images[:, None]], axis=1)
+        rows = np.concatenate([a.examples[:, None], rows, b.examples[:, None]], axis=1)
     return _save(subject, rows, "interpolate", out)
 
 
@@ -92,26 +88,21 @@ def draw_arithmetic(
     Raises:
         ZooError: If there is no such number, or the picture cannot be written.
     """
-    path = picture_path(subject.run, "arithmetic", out)
-    concepts = [subject.points(numbers) for numbers in (*plus, *minus)]
-    longest = max(len(concept.latents) for concept in concepts)
-    rows = []
-    for index, (numbers, concept) in enumerate(zip((*plus, *minus), concepts, strict=True)):
+    path = page_path(subject.run, subject.page, "arithmetic", out)
+    points = [subject.points(numbers) for numbers in (*plus, *minus)]
+    concepts = []
+    for index, (numbers, exemplars) in enumerate(zip((*plus, *minus), points, strict=True)):
+        label = None if exemplars.labels is None else exemplars.labels[:1]
+        mean = subject.model.decode(exemplars.latents.mean(axis=0, keepdims=True), label)
         sign = "plus" if index < len(plus) else "minus"
-        label = None if concept.labels is None else concept.labels[:1]
-        mean = subject.model.decode(concept.latents.mean(axis=0, keepdims=True), label)
-        empty = np.ones((longest - len(numbers), *mean.shape[1:]), np.float32)
-        captions = [*map(str, numbers), *[""] * len(empty), "mean"]
-        images = np.concatenate([concept.images, empty, mean])
-        rows.append(titled(sign, captioned_grid(images, captions, columns=longest + 1)))
-    latents = [concept.latents for concept in concepts]
+        concepts.append(Concept(sign, numbers, exemplars.examples, mean))
+    latents = [exemplars.latents for exemplars in points]
     result = arithmetic(latents[: len(plus)], latents[len(plus) :])  # (Z,)
     nearby = around(result, NEIGHBOURS, seed=subject.seed)
     nearby[NEIGHBOURS // 2] = result
-    first = concepts[0].labels
+    first = points[0].labels
     labels = None if first is None else np.repeat(first[:1], NEIGHBOURS)
-    grid = grid_image(subject.model.decode(nearby, labels), columns=3)
-    save_picture(beside([stack(rows), titled("result; around it with noise", grid)]), path)
+    subject.page.sum(concepts, subject.model.decode(nearby, labels), path)
     return path
 
 
@@ -127,7 +118,7 @@ def draw_traversal(
     """Draw a row per latent dimension, which varies while the others stay.
 
     The middle of a row is the mean of that dimension over latent vectors, its ends lie `span`
-    standard deviations from it. First come the dimensions along which pixels vary most: a
+    standard deviations from it. First come the dimensions along which what is seen varies most: a
     dimension that the decoder ignores does not show, however much it varies.
 
     Returns:
@@ -137,9 +128,8 @@ def draw_traversal(
     mean, spread = subject.latent_statistics()  # (Z,) each
     values = mean[:, None] + spread[:, None] * np.linspace(-span, span, steps)  # (Z, S)
     label = None if labels is None else int(labels[0])
-    rows = traverse(subject.model, latent, values, label)  # (Z, S, H, W, C)
-    effect = rows.var(axis=1).reshape(len(rows), -1).mean(axis=1)  # (Z,)
-    order = np.argsort(-effect, kind="stable")[:dimensions]
+    rows = traverse(subject.model, latent, values, label)  # (Z, S, ...)
+    order = np.argsort(-subject.page.change(rows), kind="stable")[:dimensions]
     return _save(subject, rows[order], "traverse", out), order.tolist()
 
 
@@ -159,10 +149,11 @@ def draw_reconstruction(
             f"'{subject.run.request.model}' has no encoder to reconstruct with. `zoo latent "
             "invert` looks for the latent vectors of images."
         )
+    path = page_path(subject.run, subject.page, "reconstruct", out)
     points = subject.points(choose(subject.dataset, min(count, len(subject)), subject.seed))
     rebuilt = subject.model.decode(points.latents, points.labels)
-    rows = under_one_another(points.images, rebuilt)
-    return _save(subject, rows, "reconstruct", out), len(rebuilt)
+    subject.page.pairs(points.examples, rebuilt, path)
+    return path, len(rebuilt)
 
 
 def draw_manifold(
@@ -191,21 +182,8 @@ def draw_manifold(
     return _save(subject, rows, "manifold", out)
 
 
-def under_one_another(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Return two series of images (P, H, W, C) in rows, (R, K, H, W, C), each above its other."""
-    columns = min(MAX_COLUMNS, len(above))
-    empty = -len(above) % columns  # places without an image in the last row
-    pad = [(0, empty), (0, 0), (0, 0), (0, 0)]
-    blank = SEPARATOR_GREY / 255
-    tiles = [
-        np.pad(images, pad, constant_values=blank).reshape(-1, 1, columns, *images.shape[1:])
-        for images in (above, below)
-    ]  # (rows, 1, columns, H, W, C) each
-    return np.concatenate(tiles, axis=1).reshape(-1, columns, *above.shape[1:])
-
-
 def _save(subject: Subject, rows: np.ndarray, name: str, out: Path | None) -> Path:
-    """Write rows of images (R, K, H, W, C) as a picture and return its file."""
-    path = picture_path(subject.run, name, out)
-    save_grid(rows.reshape(-1, *rows.shape[2:]), path, columns=rows.shape[1])
+    """Write rows of examples (R, K, ...) and return their file."""
+    path = page_path(subject.run, subject.page, name, out)
+    subject.page.rows(rows, path)
     return path

@@ -14,15 +14,15 @@ import numpy as np
 from zoo.card import ModelCard
 from zoo.data.dataset import Dataset
 from zoo.errors import DataError, ZooError, did_you_mean
-from zoo.media.grid import MediaError
+from zoo.media.latent_page import Page, check_suffix, page_of
 from zoo.metrics.evaluation import load_examples
 from zoo.metrics.examples import choose, known_labels, takes_class
 from zoo.planning import card_of, load_dataset
-from zoo.protocols import Decodes, Encodes
+from zoo.protocols import Decodes, Encodes, supports
 from zoo.runs import Run
 from zoo.training import load_model
 
-# Shapes: P examples or samples, Z latent size, H height, W width, C channels.
+# Shapes: P examples or samples, Z latent size, ... one example in its public form.
 
 SAMPLES = 5000  # samples of a seed that have a number
 CODES = 1000  # examples whose codes say where codes lie
@@ -33,12 +33,12 @@ class Points:
     """Examples or samples, with their latent vectors.
 
     Args:
-        images: The examples, or what the latent vectors are decoded to, (P, H, W, C).
+        examples: The examples, or what the latent vectors are decoded to, (P, ...).
         latents: Latent vectors (P, Z).
         labels: Labels (P,) where the model takes them.
     """
 
-    images: np.ndarray
+    examples: np.ndarray
     latents: np.ndarray
     labels: np.ndarray | None
 
@@ -68,6 +68,12 @@ class Subject:
         return f"of the {self.dataset.split} split of {self.dataset.name}"
 
     @cached_property
+    def page(self) -> Page:
+        """How examples are shown."""
+        name = self.run.request.model
+        return page_of(card_of(self.run.request).kind, self.model, name)
+
+    @cached_property
     def samples(self) -> np.ndarray:
         """The latent vectors (5000, Z) of the samples of the seed."""
         return np.asarray(self.model.draw_latents(SAMPLES, seed=self.seed))
@@ -79,8 +85,8 @@ class Subject:
             DataError: If there is no such number.
         """
         if self.dataset is not None:
-            images, labels = self.read(numbers)
-            return Points(images, self.model.encode(images, labels), labels)
+            examples, labels = self.read(numbers)
+            return Points(examples, self.model.encode(examples, labels), labels)
         latents, labels = self.latents(numbers)
         return Points(self.model.decode(latents, labels), latents, labels)
 
@@ -91,8 +97,8 @@ class Subject:
             DataError: If there is no such number.
         """
         if self.dataset is not None:
-            images, labels = self.read(numbers)
-            return self.model.encode(images, labels), labels
+            examples, labels = self.read(numbers)
+            return self.model.encode(examples, labels), labels
         self._check(numbers)
         if not takes_class(self.model):
             return self.samples[numbers], None
@@ -100,7 +106,7 @@ class Subject:
         return self.samples[numbers], (numbers % self.model.config.class_count).astype(np.int32)
 
     def read(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return the examples (P, H, W, C), and labels (P,) where the model takes them.
+        """Return the examples (P, ...), and labels (P,) where the model takes them.
 
         Raises:
             DataError: If there is no such number.
@@ -143,15 +149,11 @@ def open_model(run: Run) -> tuple[ModelCard, Any]:
     """Return the card and the model of a run that has latent vectors.
 
     Raises:
-        ZooError: If the model has none, or does not model images.
+        ZooError: If the model has none.
     """
     card = card_of(run.request)
-    if card.kind != "image":
-        raise MediaError(
-            f"Latent spaces are shown as pictures of images. '{card.name}' models {card.kind} data."
-        )
     model = load_model(run)
-    if not isinstance(model, Decodes):
+    if not supports(model, Decodes):
         raise ZooError(
             f"'{card.name}' has no latent space to explore: it cannot decode. Expected: the run "
             "of a model with the protocol 'Decodes', such as an autoencoder or a GAN."
@@ -171,11 +173,12 @@ def open_subject(
         seed: Seed of samples, and of what is chosen at random.
 
     Raises:
-        ZooError: If the model has no latent vectors, does not model images, or has no encoder but
-            a split is given.
+        ZooError: If the model has no latent vectors, models what cannot be shown, or has no encoder
+            but a split is given.
     """
     card, model = open_model(run)
-    if isinstance(model, Encodes):
+    page_of(card.kind, model, card.name)  # what cannot be shown is refused before it is computed
+    if supports(model, Encodes):
         return Subject(run, model, load_examples(run, model, data, split), seed)
     if split is not None:
         raise ZooError(
@@ -207,13 +210,12 @@ def find_label(run: Run, model: Any, class_name: str | None) -> int | None:
     return list(classes).index(class_name)
 
 
-def picture_path(run: Run, name: str, out: Path | None) -> Path:
-    """Return where a picture goes.
+def page_path(run: Run, page: Page, name: str, out: Path | None) -> Path:
+    """Return where a page goes.
 
     Raises:
         MediaError: If the suffix is not that of the form it is written in.
     """
-    path = out or run.path / f"latent-{name}.png"
-    if path.suffix.lower() != ".png":
-        raise MediaError(f"The picture is written as '.png'. Received: '{path.name}'.")
+    path = out or run.path / f"latent-{name}{page.suffix}"
+    check_suffix(page, path)
     return path

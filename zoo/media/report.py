@@ -3,6 +3,7 @@
 Both are made anew from the files of the run, so that they can be written at any time.
 """
 
+import itertools
 import json
 import math
 import re
@@ -19,17 +20,20 @@ from zoo.card import Kind, ModelCard, resolve
 from zoo.checkpoints import read_json, write_atomically
 from zoo.config import describe, find_preset, format_value
 from zoo.data.dataset import AT_A_GLANCE
+from zoo.data.forms import form_options
 from zoo.errors import RunError, ZooError
 from zoo.media.curves import HELD_OUT, POSITIONS, draw_curve, read_curves, split_unit
 from zoo.registry import printable
 from zoo.runs import Run, RunRequest
 
 STRIP_LENGTH = 12
+TEXTS_SHOWN = 12
+VALUES_SHOWN = 20
 # Fields that a configuration takes from the data (`config_values` of the specs), not from `--set`.
 FROM_DATA = frozenset(
     {
         *("image_shape", "class_count", "sample_rate_hz", "length", "max_length", "scale_factor"),
-        *("vocabulary_size", "video_shape", "image_shape_a", "image_shape_b"),
+        *("vocabulary", "video_shape", "image_shape_a", "image_shape_b"),
     }
 )
 
@@ -48,6 +52,8 @@ _SAVING: Mapping[Kind, tuple[str, str]] = {
     "image": ("save_grid", 'save_grid(samples, "samples.png")'),
     "waveform": ("save_sounds", 'save_sounds(samples, model.config.sample_rate_hz, "samples-wav")'),
     "video": ("save_films", 'save_films(samples, "samples.png")'),
+    "strokes": ("save_sketches", 'save_sketches(samples, "samples.png")'),
+    "tokens": ("save_texts", 'save_texts(samples, model.config.vocabulary, "samples.txt")'),
 }
 
 
@@ -88,9 +94,6 @@ def command_line(request: RunRequest, card: ModelCard) -> str:
     options: dict[str, Any] = {
         "preset": request.preset,
         "data": request.data,
-        "image-size": request.image_size and format_size(request.image_size),
-        "sample-rate": request.sample_rate_hz,
-        "clip-seconds": request.clip_seconds,
         "augment": request.augment,
         "epochs": request.epochs,
         "steps": request.steps,
@@ -103,7 +106,7 @@ def command_line(request: RunRequest, card: ModelCard) -> str:
     for name, value in options.items():
         if value is not None:
             words += [f"--{name}", str(value)]
-    words += ["--trim-silence"] * request.trim_silence
+    words += form_options(request.form)
     usual = _usual_config(request, card)
     for name, value in request.config.items():
         if name not in FROM_DATA and (name not in usual or usual[name] != value):
@@ -131,7 +134,7 @@ def _render(template: str, run: Run, card: ModelCard, **context: Any) -> bytes:
         lstrip_blocks=True,
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
-    environment.filters.update(value=format_value, number=_number, md=_markdown, fenced=_fenced)
+    environment.filters.update(value=_value, number=_number, md=_markdown, fenced=_fenced)
     records = run.metrics()
     text = environment.get_template(template).render(
         run_name=_name(run),
@@ -147,6 +150,7 @@ def _render(template: str, run: Run, card: ModelCard, **context: Any) -> bytes:
         figures=_figures(run),
         samples=_samples(run),
         sounds=_sounds(run),
+        texts=_texts(run),
         **context,
     )
     return text.encode("utf-8", "replace")
@@ -155,15 +159,7 @@ def _render(template: str, run: Run, card: ModelCard, **context: Any) -> bytes:
 def _asked(request: RunRequest, card: ModelCard) -> dict[str, str]:
     """Return what was asked for, but for the configuration, as a reader sees it."""
     length = f"{request.epochs} epochs" if request.epochs is not None else f"{request.steps} steps"
-    size = request.image_size and format_size(request.image_size)
-    form = {"Images resized to": size or "as they are"}
-    if card.kind == "waveform":
-        rate, seconds = request.sample_rate_hz, request.clip_seconds
-        form = {
-            "Sounds resampled to": "as they are" if rate is None else f"{rate} Hz",
-            "Length of a clip": "follows from the data" if seconds is None else f"{seconds:g} s",
-            "Silence at the ends": "cut off" if request.trim_silence else "kept",
-        }
+    form = {"Form of the data": " ".join(form_options(request.form)) or "as they are"}
     return {
         "Model": f"{request.model} ({request.package} {request.package_version})",
         "Preset": request.preset or "none",
@@ -251,10 +247,25 @@ def _sounds(run: Run) -> list[str]:
     return [quote(path.relative_to(run.path).as_posix()) for path in found]
 
 
-def format_size(size: tuple[int, int]) -> str:
-    """Return (H, W) as `--image-size` takes it."""
-    height, width = size
-    return str(height) if height == width else f"{height}x{width}"
+def _texts(run: Run) -> list[tuple[int, str]]:
+    """Return (epoch, a dozen texts, one a line) of the samples that were drawn first and last."""
+    found = sorted(run.samples_path.glob("epoch-[0-9]*.txt"))
+    return [
+        (int(path.stem.removeprefix("epoch-")), _first_lines(path))
+        for path in dict.fromkeys([*found[:1], *found[-1:]])
+    ]
+
+
+def _first_lines(path: Path) -> str:
+    with path.open(encoding="utf-8") as file:
+        return "".join(itertools.islice(file, TEXTS_SHOWN)).rstrip("\n")
+
+
+def _value(value: Any) -> str:
+    """Return a value of a configuration as a reader sees it: of a vocabulary its beginning."""
+    if isinstance(value, list | tuple) and len(value) > VALUES_SHOWN:
+        return f"{format_value(list(value[:VALUES_SHOWN]))}, … ({len(value):,})"
+    return format_value(value)
 
 
 def _name(run: Run) -> str:

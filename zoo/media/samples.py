@@ -5,23 +5,28 @@ from pathlib import Path
 from typing import Any
 
 from zoo.card import Kind
-from zoo.data.dataset import Spec, WaveformSpec
+from zoo.data.dataset import Spec, TokensSpec, WaveformSpec
 from zoo.media.film import save_films
 from zoo.media.grid import MediaError, save_grid
+from zoo.media.sketch import save_sketches
 from zoo.media.sound import save_sound_picture, save_sounds
+from zoo.media.text import save_texts
 
 
 def save_samples(spec: Spec, samples: Any, path: Path | str) -> list[Path]:
     """Write samples in the public form of their kind as a picture, and what it cannot show beside.
 
+    Texts are written as lines, one a sample.
+
     Args:
         spec: The description of one example of the data.
         samples: What the model's `sample` returned.
-        path: The picture, `.png`, which is added where `path` has no suffix. The GIF of films
-            has its name; sounds stand in a folder of its name and `-wav`, one in a file.
+        path: The picture, `.png`, or the text, `.txt`: added where `path` has no suffix. The GIF
+            of films has its name, as have the SVG and the GIF of sketches; sounds stand in a folder
+            of its name and `-wav`, one in a file.
 
     Returns:
-        What was written, the picture first.
+        What was written, the picture or text first.
 
     Raises:
         MediaError: If the kind has no such form yet, or the samples or the suffix do not suit it.
@@ -32,14 +37,19 @@ def save_samples(spec: Spec, samples: Any, path: Path | str) -> list[Path]:
             f"Samples of kind '{spec.kind}' cannot be written to a file yet. "
             f"Kinds that can: {', '.join(_WRITERS)}."
         )
-    path = Path(path)
+    path, suffix = Path(path), samples_suffix(spec.kind)
     if not path.suffix:
-        path = path.with_suffix(".png")
-    if path.suffix.lower() != ".png":
+        path = path.with_suffix(suffix)
+    if path.suffix.lower() != suffix:
         raise MediaError(
-            f"Samples of kind '{spec.kind}' are written as '.png'. Received: '{path.name}'."
+            f"Samples of kind '{spec.kind}' are written as '{suffix}'. Received: '{path.name}'."
         )
     return [path, *_WRITERS[spec.kind](samples, spec, path)]
+
+
+def samples_suffix(kind: Kind) -> str:
+    """Return the suffix of the file that samples of a kind are looked at in."""
+    return ".txt" if kind == "tokens" else ".png"
 
 
 def _save_images(samples: Any, spec: Spec, path: Path) -> list[Path]:
@@ -61,10 +71,22 @@ def _save_sounds(samples: Any, spec: WaveformSpec, path: Path) -> list[Path]:
     return [save_sounds(samples, spec.sample_rate_hz, beside)]
 
 
-# The one place that says how samples of a kind are kept: what writes the picture, and then returns
-# the paths of what else it has written.
+def _save_sketches(samples: Any, spec: Spec, path: Path) -> list[Path]:
+    save_sketches(samples, path)
+    return [path.with_suffix(".svg"), path.with_suffix(".gif")]
+
+
+def _save_texts(samples: Any, spec: TokensSpec, path: Path) -> list[Path]:
+    save_texts(samples, spec.vocabulary, path)
+    return []
+
+
+# The one place that says how samples of a kind are kept: what writes the picture or text, and then
+# returns the paths of what else it has written.
 _WRITERS: Mapping[Kind, Callable[[Any, Any, Path], list[Path]]] = {
     "image": _save_images,
+    "strokes": _save_sketches,
+    "tokens": _save_texts,
     "video": _save_films,
     "waveform": _save_sounds,
 }

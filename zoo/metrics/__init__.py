@@ -94,6 +94,20 @@ METRICS: Mapping[str, Metric] = {
         function="zoo.metrics.reconstruction:measure_reconstruction",
         needs=("Encodes",),
         is_cheap=True,
+        kind="image",
+    ),
+    "perplexity": Metric(
+        summary="Among how many equally likely tokens the model wavers, or bounds on it.",
+        function="zoo.metrics.perplexity:measure_perplexity",
+        needs=("HasLikelihood",),
+        is_cheap=True,
+        kind="tokens",
+    ),
+    "information": Metric(
+        summary="What latent vectors tell of examples: KL, mutual information, active units.",
+        function="zoo.metrics.information:measure_information",
+        needs=("HasPosterior",),
+        is_cheap=True,
     ),
     "distance": Metric(
         summary="Fréchet and kernel distance of samples from held-out examples.",

@@ -10,7 +10,8 @@ from zoo import protocols
 from zoo.autoregression import AutoregressiveModel
 from zoo.card import Kind, resolve
 from zoo.checkpoints import read_json, write_atomically
-from zoo.data import Dataset, SoundForm, load
+from zoo.data import Dataset, load
+from zoo.data.dataset import Adapts
 from zoo.engine import PlayerModel
 from zoo.errors import DataError, RunError, did_you_mean
 from zoo.media.report import write_card, write_report
@@ -26,6 +27,7 @@ CAPABILITIES = {
     "PlayerModel": PlayerModel,
     "HasLikelihood": protocols.HasLikelihood,
     "HasFeatures": protocols.HasFeatures,
+    "HasPosterior": protocols.HasPosterior,
     "Encodes": protocols.Encodes,
     "Conditional": protocols.Conditional,
     "AutoregressiveModel": AutoregressiveModel,
@@ -105,7 +107,7 @@ def choose_metrics(model: Any, names: Sequence[str], model_name: str, kind: Kind
     Raises:
         MetricError: If the model cannot do one, or none at all.
     """
-    able = {name for name, protocol in CAPABILITIES.items() if isinstance(model, protocol)}
+    able = {name for name, protocol in CAPABILITIES.items() if protocols.supports(model, protocol)}
     has = ", ".join(name for name in CAPABILITIES if name in able) or "none of these protocols"
     for name in names:
         metric = METRICS[name]
@@ -154,12 +156,15 @@ def load_examples(run: Run, model: Any, data: str | None, split: str | None) -> 
     if data is None:
         return held_out(run) if split is None else load_dataset(run, split)
     kind = card_of(run.request).kind
-    size = tuple(model.config.image_shape[:2]) if kind == "image" else None
-    sound = _sound_form(run, model) if kind == "waveform" else None
+    form = _form(run, model)
     if split is None:
-        splits = load(data, kind=kind, image_size=size, sound=sound).splits
+        splits = load(data, kind=kind, **form).splits
         split = next(name for name in ("test", "validation", "train") if name in splits)
-    dataset = load(data, split=split, kind=kind, image_size=size, sound=sound)
+    dataset: Dataset = load(data, split=split, kind=kind, **form)
+    if isinstance(dataset, Adapts):
+        values = dataset.spec.config_values().items()
+        trained_on = {n: getattr(model.config, n, v) for n, v in values if n not in _CLASS_FIELDS}
+        dataset = dataset.adapted(**trained_on)
     for name, value in dataset.spec.config_values().items():
         if name in _CLASS_FIELDS and not takes_class(model):
             continue
@@ -194,11 +199,13 @@ def _read_kept(run: Run) -> dict[str, Any]:
     return kept
 
 
-def _sound_form(run: Run, model: Any) -> SoundForm:
-    """Return the form of sounds that a model takes."""
-    rate, length = model.config.sample_rate_hz, getattr(model.config, "length", None)
-    return SoundForm(
-        sample_rate_hz=rate,
-        clip_seconds=run.request.clip_seconds if length is None else length / rate,
-        trim_silence=run.request.trim_silence,
-    )
+def _form(run: Run, model: Any) -> dict[str, Any]:
+    """Return the form of data that a model takes: its run's, and what its configuration says."""
+    form, config = dict(run.request.form), model.config
+    if hasattr(config, "image_shape"):
+        form["image_size"] = tuple(config.image_shape[:2])
+    if hasattr(config, "sample_rate_hz"):
+        form["sample_rate_hz"] = config.sample_rate_hz
+        if hasattr(config, "length"):
+            form["clip_seconds"] = config.length / config.sample_rate_hz
+    return form

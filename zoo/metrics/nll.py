@@ -14,6 +14,7 @@ it is a likelihood of, a model says by an attribute `likelihood_of`:
   `density_`.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,19 @@ DRAWS_PER_BATCH = 50_000
 MAX_BATCH = 1000
 
 
+@dataclass(frozen=True, kw_only=True)
+class Likelihood:
+    """One of the likelihoods that a model has.
+
+    Args:
+        name: What its figures are called after.
+        samples: Draws of the latents per example; None where it is exact.
+    """
+
+    name: str
+    samples: int | None
+
+
 def measure_nll(model: HasLikelihood, dataset: Dataset, settings: Settings) -> dict[str, Figure]:
     """Return the mean negative log-likelihood by name, in nats and bits per dimension.
 
@@ -38,41 +52,78 @@ def measure_nll(model: HasLikelihood, dataset: Dataset, settings: Settings) -> d
         MetricError: If K is below 1.
         NonFiniteError: If the log-likelihood of an example is NaN or infinite.
     """
-    if model.likelihood_kind == "exact":
-        return _measure(model, dataset, settings, "nll", None)
-    samples = settings.importance_samples
-    if samples < 1:
-        raise MetricError(f"importance_samples must be 1 or more. Received: {samples}.")
-    figures = _measure(model, dataset, settings, "nll_bound", 1)
-    if samples > 1:
-        figures |= _measure(model, dataset, settings, f"nll_iw{samples}", samples)
+    figures: dict[str, Figure] = {}
+    for likelihood in likelihoods(model, settings):
+        figures |= _figures(model, dataset, settings, likelihood)
     return figures
 
 
-def _measure(
-    model: Any, dataset: Dataset, settings: Settings, name: str, samples: int | None
+def likelihoods(model: HasLikelihood, settings: Settings) -> list[Likelihood]:
+    """Return the likelihood of a model that has an exact one, or the bounds of one that has not.
+
+    Raises:
+        MetricError: If K is below 1.
+    """
+    if model.likelihood_kind == "exact":
+        return [Likelihood(name="nll", samples=None)]
+    samples = settings.importance_samples
+    if samples < 1:
+        raise MetricError(f"importance_samples must be 1 or more. Received: {samples}.")
+    bounds = [Likelihood(name="nll_bound", samples=1)]
+    if samples > 1:
+        bounds.append(Likelihood(name=f"nll_iw{samples}", samples=samples))
+    return bounds
+
+
+def example_nats(
+    model: Any, dataset: Dataset, settings: Settings, likelihood: Likelihood
+) -> np.ndarray:
+    """Return the negative log-likelihood (N,) of each example, in nats, computed once.
+
+    Raises:
+        NonFiniteError: If one is NaN or infinite.
+    """
+    key = ("example_nats", likelihood)
+    if key not in settings.shared:
+        samples = likelihood.samples
+        indices = choose(dataset, settings.count, settings.seed)
+        draws = {} if samples is None else {"importance_samples": samples}
+        batch_size = min(MAX_BATCH, max(1, DRAWS_PER_BATCH // (samples or 1)))
+        # Each batch has a seed of its own: noise that repeats would make the batches depend on each
+        # other, and the standard error too small.
+        seeds = np.random.default_rng(settings.seed)
+        values = []
+        for x, labels in read_batches(dataset, indices, batch_size, likelihood.name, settings):
+            seed = int(seeds.integers(2**31))
+            log_p = model.log_likelihood(x, known_labels(model, labels), seed=seed, **draws)  # (B,)
+            values.append(-np.asarray(log_p, np.float64))
+        nats = np.concatenate(values)  # (N,)
+        mean_figure(nats, f"{likelihood.name}_nats")  # raises where one is not finite
+        settings.shared[key] = nats
+    return np.asarray(settings.shared[key])
+
+
+def _figures(
+    model: Any, dataset: Dataset, settings: Settings, likelihood: Likelihood
 ) -> dict[str, Figure]:
-    """Return the figures of one likelihood; `samples` is None where it is exact."""
-    indices = choose(dataset, settings.count, settings.seed)
-    draws = {} if samples is None else {"importance_samples": samples}
-    batch_size = min(MAX_BATCH, max(1, DRAWS_PER_BATCH // (samples or 1)))
-    # Each batch has a seed of its own: noise that repeats would make the batches depend on each
-    # other, and the standard error too small.
-    seeds = np.random.default_rng(settings.seed)
-    values = []
-    dimensions, is_binary = 1, True
-    for x, labels in read_batches(dataset, indices, batch_size, name, settings):
-        seed = int(seeds.integers(2**31))
-        log_p = model.log_likelihood(x, known_labels(model, labels), seed=seed, **draws)  # (B,)
-        values.append(-np.asarray(log_p, np.float64))
-        dimensions = x[0].size  # D
-        is_binary = is_binary and bool(np.isin(x, (0, 1)).all())
-    nats = np.concatenate(values)  # (N,)
+    """Return the figures of one likelihood."""
+    name = likelihood.name
+    nats = example_nats(model, dataset, settings, likelihood)
     likelihood_of = getattr(model, "likelihood_of", "discrete")
     if likelihood_of == "density":
         return {f"density_{name}_nats": mean_figure(nats, f"density_{name}_nats")}
     figures = {f"{name}_nats": mean_figure(nats, f"{name}_nats")}
-    if likelihood_of == "discrete" or is_binary:
-        bits = nats_to_bits_per_dim(nats, dimensions)
+    if dataset.spec.kind == "tokens":  # texts differ in length: their perplexity says it per token
+        return figures
+    indices = choose(dataset, settings.count, settings.seed)
+    if likelihood_of == "discrete" or _is_binary(dataset, indices, settings):
+        [(first, _)] = read_batches(dataset, indices[:1], 1, name, settings)
+        bits = nats_to_bits_per_dim(nats, first.size)
         figures[f"{name}_bits_per_dim"] = mean_figure(bits, f"{name}_bits_per_dim")
     return figures
+
+
+def _is_binary(dataset: Dataset, indices: np.ndarray, settings: Settings) -> bool:
+    """Return whether the examples at `indices` (N,) are black and white."""
+    batches = read_batches(dataset, indices, MAX_BATCH, "levels", settings)
+    return all(np.isin(x, (0, 1)).all() for x, _ in batches)

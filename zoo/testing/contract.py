@@ -25,9 +25,12 @@ from zoo.errors import ConfigError
 
 _UNITS = (
     "_nats",
+    "_nats_per_step",
+    "_nats_per_dim",
     "_bits",
     "_bits_per_dim",
     "_score",
+    "_weight",
     "_accuracy",
     "_probability",
     "_l1",
@@ -44,7 +47,7 @@ class PluginContract:
         config: Fields of its configuration that make it small.
         data: Data set to train on; None takes the one that the card names.
         batch_size: Examples per batch.
-        clip_seconds: Length of sounds; None takes that of the preset.
+        form: Form of the data beside the preset's, by field of `zoo.data.forms`.
         skips: Reason by name of a test that does not hold for this model.
     """
 
@@ -52,7 +55,7 @@ class PluginContract:
     config: ClassVar[Mapping[str, Any]] = {}
     data: ClassVar[str | None] = None
     batch_size: ClassVar[int] = 16
-    clip_seconds: ClassVar[float | None] = None
+    form: ClassVar[Mapping[str, Any]] = {}
     skips: ClassVar[Mapping[str, str]] = {}
 
     @pytest.fixture(autouse=True)
@@ -81,7 +84,7 @@ class PluginContract:
             planning.Asked(
                 overrides=overrides,
                 data=cls.data,
-                clip_seconds=cls.clip_seconds,
+                form=cls.form,
                 batch_size=cls.batch_size,
                 epochs=1,
                 seed=3,
@@ -226,10 +229,10 @@ class PluginContract:
         """Draws of the prior are numbered by the seed, and are decoded to examples."""
         import keras
 
-        from zoo.protocols import Decodes, Inverts
+        from zoo.protocols import Decodes, Inverts, supports
 
         model = trained[0]
-        if not isinstance(model, Decodes):
+        if not supports(model, Decodes):
             pytest.skip("The model makes no examples of latent vectors.")
         latents = model.draw_latents(4, seed=5)
         assert latents.ndim == 2
@@ -264,10 +267,10 @@ class PluginContract:
 
     def test_what_it_claims_of_latents_holds(self, trained: Any, dataset: Any) -> None:
         """Latent vectors and examples have the shapes that `Encodes` promises."""
-        from zoo.protocols import Encodes
+        from zoo.protocols import Encodes, supports
 
         model = trained[0]
-        if not isinstance(model, Encodes):
+        if not supports(model, Encodes):
             pytest.skip("The model has no latent vectors of examples.")
         x, y = dataset.read(np.arange(4))
         latents = model.encode(x, y)
@@ -344,6 +347,7 @@ class PluginContract:
 
     def test_what_it_claims_of_completion_holds(self, trained: Any, dataset: Any) -> None:
         """What is known stays, whatever of an example that is; the seed decides the rest."""
+        from zoo.data.dataset import Sequences
         from zoo.metrics.examples import known_labels
         from zoo.protocols import Completes
 
@@ -354,6 +358,9 @@ class PluginContract:
         labels = known_labels(model, y)
         options = {} if labels is None else {"labels": labels}
         some, nothing = np.random.default_rng(0).random(x.shape) < 0.5, np.zeros(x.shape, bool)
+        if isinstance(dataset, Sequences):  # of which a beginning is given
+            begun = np.arange(x.shape[1]) < dataset.lengths[:2, None] // 2  # (2, T)
+            some = np.broadcast_to(begun.reshape(*begun.shape, *(1 for _ in x.shape[2:])), x.shape)
         for known in (some, nothing, ~nothing):
             made = model.complete(x, known, seed=5, **options)
             assert made.shape == x.shape

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from zoo.autoregression import AutoregressiveModel, element, put_element
+from zoo.autoregression import AutoregressiveModel
 from zoo.engine import compile_function
+from zoo.making import element, put_element
 
 # Shapes: B batch, R rows, M elements per row, K levels, ... one example in its public form.
 

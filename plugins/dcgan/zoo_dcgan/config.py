@@ -69,7 +69,7 @@ PRESETS = {
     "laptop": Preset(
         summary="Handwritten digits enlarged to 16x16 pixels; two to three minutes on two cores.",
         data="digits",
-        image_size=16,
+        form={"image_size": 16},
         epochs=100,
         batch_size=64,
         # At 8x8 the discriminator would be a single convolution, which cannot tell the two apart.
@@ -84,7 +84,7 @@ PRESETS = {
         summary="64x64 pixels, 1024-512-256-128 channels, batch 128; your own --data, such as a "
         "folder of photographs.",
         data="celeb_a",
-        image_size=64,
+        form={"image_size": 64},
         epochs=25,
         batch_size=128,
     ),

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from zoo.autoregression import Decoder
+from zoo.making import Decoder
 from zoo_pixelrnn.layers import KeptConv, at_pixel, gate
 from zoo_pixelrnn.pixels import logit_count
 

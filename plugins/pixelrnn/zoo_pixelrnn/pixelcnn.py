@@ -22,7 +22,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from zoo.autoregression import Decoder
+from zoo.making import Decoder
 from zoo_pixelrnn.config import PixelCNNConfig
 from zoo_pixelrnn.decoders import GatedDecoder, PlainDecoder
 from zoo_pixelrnn.layers import MaskedConv2D, gate

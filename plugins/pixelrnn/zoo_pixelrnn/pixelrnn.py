@@ -19,7 +19,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from zoo.autoregression import Decoder
+from zoo.making import Decoder
 from zoo_pixelrnn.config import PixelRNNConfig
 from zoo_pixelrnn.decoders import PixelDecoder
 from zoo_pixelrnn.diagonal_lstm import DiagonalLSTM, DiagonalState

@@ -18,8 +18,8 @@ import keras
 import numpy as np
 from keras import layers, ops, tree
 
-from zoo.autoregression import Decoder
 from zoo.engine import Player
+from zoo.making import Decoder
 from zoo_pixelrnn.config import VideoPixelCNNConfig
 from zoo_pixelrnn.decoders import GatedDecoder
 from zoo_pixelrnn.pixelcnn import PixelNetwork

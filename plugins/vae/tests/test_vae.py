@@ -157,7 +157,7 @@ def test_a_gaussian_likelihood_is_a_density_around_the_mean_image():
     model, *weights = linear(likelihood="gaussian")
     model.pixel_log_variance.log_variance.assign(-2.0)
     latents = np.array([[[-1.0], [0.5]]] * 6, "float32")  # (B, K, Z)
-    found = array(model.pixel_nll(IMAGES, None, latents))
+    found = array(model.nll_given(IMAGES, None, latents))
     for k, latent in enumerate((-1.0, 0.5)):
         mean = special.expit(latent * weights[2][0] + weights[3])
         expected = -stats.norm.logpdf(IMAGES.reshape(6, -1), mean, np.exp(-1)).sum(1)

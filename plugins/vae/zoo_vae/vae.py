@@ -19,19 +19,21 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import keras
-import numpy as np
 from keras import ops
 
-from zoo.engine import Player, compile_function, in_batches
+from zoo.engine import Player
 from zoo.generators import LatentGenerator
 from zoo.losses import bernoulli_nll_nats, gaussian_kl_nats, gaussian_nll_nats
+from zoo.variational import (
+    Variational,
+    log_mean_exp,
+    log_prior_over_posterior,
+    reparameterize,
+)
 from zoo_vae.config import VAEConfig
 from zoo_vae.networks import build_decoder, build_encoder
 
 # Shapes: B batch, H height, W width, C channels, Z latent size, K importance samples.
-
-IMAGES_PER_CALL = 512
-DECODED_PER_CALL = 5000
 
 
 class PixelLogVariance(keras.layers.Layer):
@@ -44,7 +46,7 @@ class PixelLogVariance(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="zoo_vae")
-class VAE(LatentGenerator):
+class VAE(Variational, LatentGenerator):
     """Variational autoencoder, dense or convolutional.
 
     Args:
@@ -61,8 +63,6 @@ class VAE(LatentGenerator):
         self.encoder = build_encoder(config, 2 * config.latent_size, classes)
         self.decoder = build_decoder(config, classes)
         self.pixel_log_variance = PixelLogVariance() if config.likelihood == "gaussian" else None
-        self.mean_compiled = compile_function(self, lambda x, y: self.posterior(x, y)[0])
-        self.log_weights_compiled = compile_function(self, self.log_weights)
 
     def players(self) -> Sequence[Player]:
         """Return the only player: encoder and decoder minimise the bound together."""
@@ -99,13 +99,13 @@ class VAE(LatentGenerator):
             (ops.shape(mean)[0], self.config.importance_samples, self.config.latent_size),
             seed=self.noise_seed(training),
         )  # (B, K, Z)
-        latents = _reparameterize(mean, log_variance, noise)  # (B, K, Z)
-        nll = self.pixel_nll(x, y, latents, training)  # (B, K)
+        latents = reparameterize(mean, log_variance, noise)  # (B, K, Z)
+        nll = self.nll_given(x, y, latents, training)  # (B, K)
         if self.config.importance_samples == 1:
             bound = nll[:, 0] + self.config.beta * kl
         else:
-            log_weights = _log_prior_over_posterior(mean, log_variance, noise) - nll
-            bound = -_log_mean_exp(log_weights)
+            log_weights = log_prior_over_posterior(mean, log_variance, noise) - nll
+            bound = -log_mean_exp(log_weights)
         return {
             self.objective_name: ops.mean(bound),
             "reconstruction_nats": ops.mean(nll),
@@ -125,7 +125,7 @@ class VAE(LatentGenerator):
         inputs = [latents, self.one_hot(y)] if self.takes_labels else latents
         return self.decoder(inputs, training=training)
 
-    def pixel_nll(self, x: Any, y: Any, latents: Any, training: bool = False) -> Any:
+    def nll_given(self, x: Any, y: Any, latents: Any, training: bool = False) -> Any:
         """Return -log p(x|z) in nats, (B, K), for latent vectors (B, K, Z)."""
         samples = ops.shape(latents)[1]
         labels = ops.repeat(y, samples, axis=0) if self.takes_labels else None
@@ -136,12 +136,6 @@ class VAE(LatentGenerator):
         log_variance = self.pixel_log_variance.log_variance
         return gaussian_nll_nats(x[:, None], ops.sigmoid(logits), log_variance, batch_axes=2)
 
-    def log_weights(self, x: Any, y: Any, noise: Any) -> Any:
-        """Return log p(x, z) / q(z|x) in nats, (B, K), for the draws `noise` (B, K, Z)."""
-        mean, log_variance = self.posterior(x, y)
-        nll = self.pixel_nll(x, y, _reparameterize(mean, log_variance, noise))
-        return _log_prior_over_posterior(mean, log_variance, noise) - nll
-
     def pixels(self, latents: Any, labels: Any) -> Any:
         """Return the mean of p(x|z), (B, H, W, C) in [0, 1], for latent vectors (B, Z)."""
         return ops.sigmoid(self.logits(latents, labels))
@@ -150,50 +144,3 @@ class VAE(LatentGenerator):
     def likelihood_of(self) -> Literal["discrete", "binary", "density"]:
         """What the likelihood is of: black-and-white pixels, or a density of real numbers."""
         return "density" if self.config.likelihood == "gaussian" else "binary"
-
-    # What it can do once trained: NumPy in, NumPy out.
-
-    def encode(self, x: Any, labels: Any = None) -> np.ndarray:
-        """Return the mean of q(z|x), (B, Z), for images (B, H, W, C)."""
-        return in_batches(self.mean_compiled, IMAGES_PER_CALL, x, labels)
-
-    def log_likelihood(
-        self, x: Any, labels: Any = None, *, importance_samples: int = 1, seed: int = 0
-    ) -> np.ndarray:
-        """Return a lower bound on log p(x) in nats, (B,), for images (B, H, W, C).
-
-        With one importance sample it is a draw of the evidence lower bound; with K it is the
-        importance-weighted bound, which rises to log p(x) as K grows.
-        """
-        seeds = keras.random.SeedGenerator(seed)
-        samples = min(importance_samples, DECODED_PER_CALL)
-        images = max(1, DECODED_PER_CALL // samples)
-        bounds = []
-        for start in range(0, len(x), images):
-            batch = x[start : start + images]
-            batch_labels = None if labels is None else labels[start : start + images]
-            chunks = []
-            for first in range(0, importance_samples, samples):
-                count = min(samples, importance_samples - first)
-                shape = (len(batch), count, self.config.latent_size)
-                noise = keras.random.normal(shape, seed=seeds)
-                chunks.append(self.log_weights_compiled(batch, batch_labels, noise))
-            bounds.append(ops.convert_to_numpy(_log_mean_exp(ops.concatenate(chunks, axis=1))))
-        return np.concatenate(bounds)
-
-
-def _reparameterize(mean: Any, log_variance: Any, noise: Any) -> Any:
-    """Return draws of q(z|x), (B, K, Z), for standard normal `noise` (B, K, Z)."""
-    return mean[:, None] + ops.exp(0.5 * log_variance)[:, None] * noise
-
-
-def _log_prior_over_posterior(mean: Any, log_variance: Any, noise: Any) -> Any:
-    """Return log p(z) - log q(z|x) in nats, (B, K), at the draws that `noise` (B, K, Z) gives."""
-    latents = _reparameterize(mean, log_variance, noise)
-    ratio = ops.square(noise) - ops.square(latents) + log_variance[:, None]
-    return 0.5 * ops.sum(ratio, axis=-1)
-
-
-def _log_mean_exp(log_weights: Any) -> Any:
-    """Return log of the mean of exp over the K samples, (B, K) to (B,)."""
-    return ops.logsumexp(log_weights, axis=1) - np.log(log_weights.shape[1])

@@ -15,7 +15,7 @@ SMALL = {
 
 class TestWaveNet(PluginContract):
     model_name = "wavenet"
-    clip_seconds = 0.03  # PyTorch makes sounds sample by sample without compiling
+    form = {"clip_seconds": 0.03}  # PyTorch makes sounds sample by sample without compiling
     config = {
         **SMALL,
         "stacks": 2,
@@ -27,13 +27,13 @@ class TestWaveNet(PluginContract):
 
 class TestConditionalWaveNet(PluginContract):
     model_name = "wavenet"
-    clip_seconds = 0.03  # PyTorch makes sounds sample by sample without compiling
+    form = {"clip_seconds": 0.03}  # PyTorch makes sounds sample by sample without compiling
     config = {**SMALL, "filter_width": 3, "class_conditional": True, "average": 0.9}
     batch_size = 8  # the notes are in order of their class; each of these batches has all of one
 
 
 class TestWaveNetThatFollowsASignal(PluginContract):
     model_name = "wavenet"
-    clip_seconds = 0.03  # PyTorch makes sounds sample by sample without compiling
+    form = {"clip_seconds": 0.03}  # PyTorch makes sounds sample by sample without compiling
     config = {**SMALL, "local_channels": 3, "frame_length": 80, "class_conditional": False}
     batch_size = 2

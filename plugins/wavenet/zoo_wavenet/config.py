@@ -137,16 +137,14 @@ PRESETS = {
         summary="One second at 16 kHz, 256 levels, 3 x 10 dilations; your own --data, such as a "
         "folder of WAV files of some length.",
         data="notes",
-        sample_rate_hz=16_000,
-        clip_seconds=1.0,
+        form={"sample_rate_hz": 16_000, "clip_seconds": 1.0},
         epochs=100,
         batch_size=8,
     ),
     "spoken-digits": Preset(
         summary="Spoken digits of half a second at 8 kHz, told the digit.",
         data="tfds:spoken_digit",
-        sample_rate_hz=8_000,
-        clip_seconds=0.5,
+        form={"sample_rate_hz": 8_000, "clip_seconds": 0.5},
         epochs=30,
         batch_size=8,
         config={**_SMALL, "stacks": 2, "average": 0.999},

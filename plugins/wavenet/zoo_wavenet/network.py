@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from keras import initializers, layers, ops
 
-from zoo.autoregression import Decoder
+from zoo.making import Decoder
 from zoo_wavenet.config import WaveNetConfig
 
 # Shapes: B batch, T samples, K levels, L number of classes, F frames, N samples per frame,

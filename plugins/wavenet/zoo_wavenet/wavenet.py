@@ -27,9 +27,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.autoregression import AutoregressiveModel, Watch, code_nats
+from zoo.autoregression import AutoregressiveModel, code_nats
 from zoo.engine import compile_function, in_batches
 from zoo.errors import DataError
+from zoo.making import Watch
 from zoo_wavenet.config import WaveNetConfig
 from zoo_wavenet.frames import log_mel
 from zoo_wavenet.mulaw import decoded_levels, encode
@@ -183,7 +184,8 @@ class WaveNet(AutoregressiveModel):
             raise DataError(f"length must be at least 1. Received: {length}.")
         codes = np.zeros((count, length, 1), "int32")
         told = self.told_for(count, labels, frames)
-        return self.make(codes, codes > 0, told, seed=seed, temperature=temperature, watch=watch)
+        sampling = {"temperature": temperature}
+        return self.make(codes, codes > 0, told, seed=seed, sampling=sampling, watch=watch)
 
     def told_for(self, count: int, labels: Any = None, frames: Any = None) -> dict[str, Any]:
         """Return the labels (N,) and frames (N, F, C) of sounds that are made.

@@ -153,7 +153,7 @@ WGAN_PRESETS = {
     "paper": Preset(
         summary="64x64 pixels, the DCGAN's networks, RMSProp 5e-5, clip 0.01; your own --data.",
         data="celeb_a",
-        image_size=64,
+        form={"image_size": 64},
         epochs=25,
         batch_size=64,
     ),

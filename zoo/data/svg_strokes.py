@@ -1,0 +1,255 @@
+"""Pictures in SVG as pen drawings: outlines flattened, fitted to a box, and simplified.
+
+As Quick, Draw! does it: a drawing is fitted to a box of 255 units, and Ramer-Douglas-Peucker leaves
+out what lies within 2 units of a line. What is filled is drawn by its outline. Text, images,
+`<use>`, style sheets, the `viewBox` and shapes measured in percent (backgrounds) are ignored.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from xml.parsers import expat
+
+import numpy as np
+from fontTools.misc.transform import Identity, Transform
+from fontTools.pens.transformPen import TransformPen
+from fontTools.svgLib.path import parse_path
+
+from zoo.data.strokes import UnusableSketchError, checked_points, points_of_lines
+
+# Shapes: P points of a line.
+
+BOX = 255.0  # the longer side of a drawing
+TOLERANCE = 2.0
+MOST_BYTES = 4 * 1024**2  # of a file
+MOST_POINTS = 10_000  # of a drawing, before it is simplified, which can take their square
+FURTHEST = 1e9  # from the origin that a point may lie
+CURVE_STEPS = 16  # points that a curve is flattened to
+
+_HIDDEN = {"defs", "clipPath", "mask", "symbol", "pattern", "marker", "style", "script", "metadata"}
+_LENGTHS = ("x", "y", "width", "height", "rx", "ry", "r", "cx", "cy", "x1", "y1", "x2", "y2")
+_TRANSFORM = re.compile(r"(\w+)\s*\(([^()]*)\)")
+
+Point = tuple[float, float]
+
+
+def read_svg(path: Path, most: int) -> np.ndarray:
+    """Return the drawing in an SVG file as stroke-3, float32 (P, 3).
+
+    Raises:
+        UnusableSketchError: If there is none that can be used, or it has more than `most` points.
+        OSError: If the file cannot be read.
+    """
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise UnusableSketchError(f"larger than {MOST_BYTES // 1024**2} MiB")
+    lines = lines_of_svg(content)
+    if not lines:
+        raise UnusableSketchError("no path, line, polygon, rectangle, circle or ellipse in it")
+    positions = np.concatenate(lines)
+    extent = float(np.ptp(positions, axis=0).max())
+    if extent < np.finfo(np.float32).tiny:
+        raise UnusableSketchError("all points in one place")
+    low = positions.min(axis=0)
+    simple = [simplify((line - low) * (BOX / extent), TOLERANCE) for line in lines]
+    return checked_points(points_of_lines(simple), most)
+
+
+def lines_of_svg(content: bytes) -> list[np.ndarray]:
+    """Return the lines (P, 2) of all shapes in an SVG document, curves flattened.
+
+    Raises:
+        UnusableSketchError: If it is no SVG, declares entities, or a shape cannot be read.
+    """
+    reader = _Reader()
+    try:
+        reader.read(content)
+    except UnusableSketchError:
+        raise
+    except expat.ExpatError as error:
+        raise UnusableSketchError(f"no XML ({error})") from error
+    # What fontTools raises for paths that are none.
+    except (ValueError, TypeError, IndexError, ArithmeticError) as error:
+        raise UnusableSketchError(f"a shape that cannot be read ({str(error)[:80]})") from error
+    return reader.pen.lines
+
+
+def simplify(line: np.ndarray, tolerance: float) -> np.ndarray:
+    """Return a line (P, 2) without the points that lie near the rest: Ramer-Douglas-Peucker.
+
+    Args:
+        line: Positions.
+        tolerance: How far a point that is left out may lie from the line that remains.
+    """
+    keep = np.zeros(len(line), bool)
+    keep[[0, -1]] = True
+    pending = [(0, len(line) - 1)]
+    while pending:
+        first, last = pending.pop()
+        if last - first < 2:
+            continue
+        inner = line[first + 1 : last] - line[first]
+        chord = line[last] - line[first]
+        length = float(chord @ chord)
+        # The nearest place on the chord, not on the line through it: outlines come back.
+        along = np.clip(inner @ chord / length, 0, 1) if length else np.zeros(len(inner))
+        away = np.hypot(*(inner - along[:, None] * chord).T)
+        if away.max() > tolerance:
+            middle = first + 1 + int(away.argmax())
+            keep[middle] = True
+            pending += [(first, middle), (middle, last)]
+    return line[keep]
+
+
+class _Reader:
+    """Follows an SVG document, and draws its shapes with a pen."""
+
+    def __init__(self) -> None:
+        self.pen = _Pen()
+        self._transforms: list[Transform] = [Identity]  # of the elements that are open
+        self._hidden = 0  # how many elements are open from the first hidden one on
+
+    def read(self, content: bytes) -> None:
+        # Expat reads no external file unless it is told how; entities are refused altogether, as
+        # they can blow up a small file and no drawing needs them.
+        parser = expat.ParserCreate()
+        parser.EntityDeclHandler = self._refuse
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.Parse(content, True)
+
+    def _refuse(self, *declaration: object) -> None:
+        raise UnusableSketchError("it declares XML entities")
+
+    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
+        tag = name.rpartition(":")[2]
+        style = "".join(attributes.get("style", "").split())
+        is_hidden = attributes.get("display") == "none" or "display:none" in style
+        if self._hidden or is_hidden or tag in _HIDDEN:
+            self._hidden += 1
+            return
+        own = _transform(attributes.get("transform", ""))
+        self._transforms.append(self._transforms[-1].transform(own))
+        path = _path(tag, attributes)
+        if path:
+            parse_path(path, TransformPen(self.pen, self._transforms[-1]))
+
+    def _end(self, name: str) -> None:
+        if self._hidden:
+            self._hidden -= 1
+        else:
+            self._transforms.pop()
+
+
+class _Pen:
+    """Keeps the lines that it is moved along, curves flattened; a pen in the sense of fontTools."""
+
+    def __init__(self) -> None:
+        self.lines: list[np.ndarray] = []
+        self._points: list[Point] = []
+        self._count = 0
+
+    def moveTo(self, point: Point) -> None:  # noqa: N802
+        self._points = []
+        self._add([point])
+
+    def lineTo(self, point: Point) -> None:  # noqa: N802
+        self._add([point])
+
+    def curveTo(self, *controls: Point) -> None:  # noqa: N802
+        self._curve(controls)
+
+    def qCurveTo(self, *controls: Point) -> None:  # noqa: N802
+        self._curve(controls)
+
+    def closePath(self) -> None:  # noqa: N802
+        self.endPath()  # the line back to the start has been drawn
+
+    def endPath(self) -> None:  # noqa: N802
+        self.lines.append(np.array(self._points, np.float64))
+
+    def _curve(self, controls: tuple[Point, ...]) -> None:
+        """Add a Bézier curve by de Casteljau's construction."""
+        self._check(controls)
+        along = np.arange(1, CURVE_STEPS + 1)[:, None, None] / CURVE_STEPS
+        places = np.array([self._points[-1], *controls])[None]  # (1, controls, 2)
+        while places.shape[1] > 1:
+            places = (1 - along) * places[:, :-1] + along * places[:, 1:]
+        self._add([(float(x), float(y)) for x, y in places[:, 0]])
+
+    def _add(self, points: list[Point]) -> None:
+        self._check(points)
+        self._count += len(points)
+        if self._count > MOST_POINTS:
+            raise UnusableSketchError(f"more than {MOST_POINTS:,} points before it is simplified")
+        self._points += points
+
+    def _check(self, points: list[Point] | tuple[Point, ...]) -> None:
+        if not all(abs(x) <= FURTHEST and abs(y) <= FURTHEST for x, y in points):  # nor NaN
+            raise UnusableSketchError(f"a point that lies beyond {FURTHEST:g}")
+
+
+def _path(tag: str, attributes: Mapping[str, str]) -> str:
+    """Return the outline of a shape as the data of an SVG path; empty for what is no shape."""
+
+    def number(name: str) -> float:
+        return float(attributes.get(name, "0").strip().removesuffix("px"))
+
+    if any(attributes.get(name, "").endswith("%") for name in _LENGTHS):
+        return ""
+    if tag == "path":
+        return " ".join(attributes.get("d", "").split())
+    if tag in ("polyline", "polygon"):
+        points = " ".join(attributes.get("points", "").split())
+        return f"M{points}" + ("Z" if tag == "polygon" else "") if points else ""
+    if tag == "line":
+        return f"M{number('x1')} {number('y1')}L{number('x2')} {number('y2')}"
+    if tag in ("circle", "ellipse"):
+        across, down = (number("r"),) * 2 if tag == "circle" else (number("rx"), number("ry"))
+        left, middle = number("cx") - across, number("cy")
+        half = f"A{across} {down} 0 0 1"
+        return f"M{left} {middle}{half} {left + 2 * across} {middle}{half} {left} {middle}"
+    if tag == "rect":
+        x, y, width, height = map(number, ("x", "y", "width", "height"))
+        across = min(number("rx" if "rx" in attributes else "ry"), width / 2)
+        down = min(number("ry" if "ry" in attributes else "rx"), height / 2)
+        corner = f"a{across} {down} 0 0 1"
+        return (
+            f"M{x + across} {y}h{width - 2 * across}{corner} {across} {down}"
+            f"v{height - 2 * down}{corner} {-across} {down}"
+            f"h{2 * across - width}{corner} {-across} {-down}"
+            f"v{2 * down - height}{corner} {across} {-down}Z"
+        )
+    return ""
+
+
+def _transform(text: str) -> Transform:
+    """Return what the attribute `transform` says.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
+    whole = Identity
+    for name, inside in _TRANSFORM.findall(text):
+        numbers = [float(word) for word in inside.replace(",", " ").split()]
+        radians = [np.deg2rad(number) for number in numbers]
+        match name, len(numbers):
+            case "matrix", 6:
+                whole = whole.transform(numbers)
+            case "translate", 1 | 2:
+                whole = whole.translate(*numbers)
+            case "scale", 1 | 2:
+                whole = whole.scale(*numbers)
+            case "rotate", 1:
+                whole = whole.rotate(radians[0])
+            case "rotate", 3:
+                x, y = numbers[1:]
+                whole = whole.translate(x, y).rotate(radians[0]).translate(-x, -y)
+            case "skewX", 1:
+                whole = whole.skew(radians[0], 0)
+            case "skewY", 1:
+                whole = whole.skew(0, radians[0])
+            case _:
+                raise ValueError(f"transform {name} of {len(numbers)} numbers")
+    return whole

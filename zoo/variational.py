@@ -1,0 +1,101 @@
+"""What every model with an approximate posterior over latent vectors can do.
+
+An encoder gives a diagonal Gaussian q(z|x) over latent vectors z, a decoder gives p(x|z), and the
+prior p(z) is the standard normal. Then, for every K,
+
+    log p(x) >= E[log 1/K sum_k p(x, z_k) / q(z_k|x)], z_k from q(z|x)
+
+(Kingma & Welling 2014, Eq. 3, where K is 1; Burda et al. 2016, Eq. 8), and the right side rises to
+the left one as K grows.
+"""
+
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.engine import compile_function, in_batches
+
+# Shapes: B batch, Z latent size, K importance samples, ... one example in its public form.
+
+
+class Variational:
+    """Mixed into a `PlayerModel` whose configuration has `latent_size`.
+
+    A subclass says what q(z|x) and p(x|z) are.
+    """
+
+    config: Any
+    encoded_per_call: ClassVar[int] = 512
+    decoded_per_call: ClassVar[int] = 5000  # examples times importance samples
+    mean_compiled: Any
+    log_weights_compiled: Any
+
+    def __init__(self, config: Any, **kwargs: Any):
+        super().__init__(config, **kwargs)  # type: ignore[call-arg]  # of the model
+        self.mean_compiled = compile_function(self, lambda x, y: self.posterior(x, y)[0])
+        self.log_weights_compiled = compile_function(self, self.log_weights)
+
+    # What a subclass says.
+
+    def posterior(self, x: Any, y: Any, training: bool = False) -> tuple[Any, Any]:
+        """Return mean and log-variance of q(z|x), (B, Z) each, for examples (B, ...)."""
+        raise NotImplementedError
+
+    def nll_given(self, x: Any, y: Any, latents: Any, training: bool = False) -> Any:
+        """Return -log p(x|z) in nats, (B, K), for latent vectors (B, K, Z)."""
+        raise NotImplementedError
+
+    # What follows from it.
+
+    def log_weights(self, x: Any, y: Any, noise: Any) -> Any:
+        """Return log p(x, z) / q(z|x) in nats, (B, K), for the draws `noise` (B, K, Z)."""
+        mean, log_variance = self.posterior(x, y)
+        nll = self.nll_given(x, y, reparameterize(mean, log_variance, noise))
+        return log_prior_over_posterior(mean, log_variance, noise) - nll
+
+    def encode(self, x: Any, labels: Any = None) -> np.ndarray:
+        """Return the mean of q(z|x), (B, Z), for examples (B, ...)."""
+        return in_batches(self.mean_compiled, self.encoded_per_call, x, labels)
+
+    def log_likelihood(
+        self, x: Any, labels: Any = None, *, importance_samples: int = 1, seed: int = 0
+    ) -> np.ndarray:
+        """Return a lower bound on log p(x) in nats, (B,), for examples (B, ...).
+
+        With one importance sample it is a draw of the evidence lower bound; with K it is the
+        importance-weighted bound, which rises to log p(x) as K grows.
+        """
+        seeds = keras.random.SeedGenerator(seed)
+        samples = min(importance_samples, self.decoded_per_call)
+        size = min(max(1, self.decoded_per_call // samples), len(x))
+        bounds = []
+        for start in range(0, len(x), size):
+            # The last batch is filled up, so that the function is compiled for one shape only.
+            indices = np.minimum(np.arange(start, start + size), len(x) - 1)
+            batch_labels = None if labels is None else np.asarray(labels)[indices]
+            chunks = []
+            for first in range(0, importance_samples, samples):
+                count = min(samples, importance_samples - first)
+                noise = keras.random.normal((size, count, self.config.latent_size), seed=seeds)
+                chunks.append(self.log_weights_compiled(x[indices], batch_labels, noise))
+            bounds.append(ops.convert_to_numpy(log_mean_exp(ops.concatenate(chunks, axis=1))))
+        return np.concatenate(bounds)[: len(x)]
+
+
+def reparameterize(mean: Any, log_variance: Any, noise: Any) -> Any:
+    """Return draws of N(mean, variance), (B, K, Z), for standard normal `noise` (B, K, Z)."""
+    return mean[:, None] + ops.exp(0.5 * log_variance)[:, None] * noise
+
+
+def log_prior_over_posterior(mean: Any, log_variance: Any, noise: Any) -> Any:
+    """Return log p(z) - log q(z|x) in nats, (B, K), at the draws that `noise` (B, K, Z) gives."""
+    latents = reparameterize(mean, log_variance, noise)
+    ratio = ops.square(noise) - ops.square(latents) + log_variance[:, None]
+    return 0.5 * ops.sum(ratio, axis=-1)
+
+
+def log_mean_exp(log_weights: Any) -> Any:
+    """Return log of the mean of exp over the K samples, (B, K) to (B,)."""
+    return ops.logsumexp(log_weights, axis=1) - np.log(log_weights.shape[1])
