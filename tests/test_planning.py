@@ -211,6 +211,15 @@ def test_resuming_as_another_training_is_refused_with_the_difference(run, model,
     assert (run.path / "run.json").read_bytes() == before
 
 
+def test_a_preset_brings_augmentations_that_can_be_left_out():
+    sizes = ("encoder_units=4", "decoder_units=4")
+    asked = Asked(preset="kanji", overrides=sizes)
+    assert plan("sketch-rnn", asked).augment == "scale,drop-points"
+    other = dataclasses.replace(asked, augment="scale")
+    assert plan("sketch-rnn", other).augment == "scale"
+    assert plan("sketch-rnn", dataclasses.replace(asked, augment="none")).augment is None
+
+
 def test_every_difference_is_named(run):
     with pytest.raises(RunError, match=r"seed: run has 3, asked 4; config\.beta: .*2\.0\. Leave"):
         plan_resume(run, None, Asked(seed=4, overrides=["beta=2"]))

@@ -16,6 +16,7 @@ from zoo.runs import Run, RunRequest, differences
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 DEFAULT_PRESET = "laptop"
+NO_AUGMENTATION = "none"
 _AUGMENTATIONS: Mapping[Kind, str] = {
     "image": "zoo.data.augment:Augmentation",
     "strokes": "zoo.data.stroke_augmentation:StrokeAugmentation",
@@ -31,7 +32,7 @@ class Asked:
         overrides: `"field=value"` for the model's configuration.
         data: Name or path of the data.
         form: Form of the data, by field of `zoo.data.forms`; only what is asked for.
-        augment: Name of augmentations.
+        augment: Names of augmentations; "none" leaves out those of the preset.
         epochs: Passes over the data.
         steps: Training steps, in place of epochs.
         batch_size: Examples per batch.
@@ -68,6 +69,7 @@ def plan(model: str, asked: Asked) -> RunRequest:
     _check_length(asked)
     backend = backends.use_backend(asked.backend or preset.backend)
     augment = asked.augment or preset.augment
+    augment = None if augment == NO_AUGMENTATION else augment
     augmentation(card, augment, 0)  # unknown ones are named before anything is made
     data = asked.data or preset.data
     # A preset speaks of its own data alone.

@@ -13,7 +13,9 @@ from zoo.commands.options import ModelName, form_options
 @click.option("--preset", help="Named settings; see `zoo info MODEL`.  [default: laptop]")
 @click.option("--data", help="Name of a data set, or a path.  [default: the preset's]")
 @form_options
-@click.option("--augment", help="Augmentations, such as flip,rotate.")
+@click.option(
+    "--augment", help="Augmentations, such as flip,rotate; none for none.  [default: the preset's]"
+)
 @click.option(
     "--set",
     "overrides",

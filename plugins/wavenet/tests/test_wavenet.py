@@ -411,4 +411,4 @@ def test_the_command_makes_sounds_of_another_length_and_rate(tmp_path, capsys):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.png", "one.wav", "run", "work"]
     capsys.readouterr()
     assert run(["sample", str(folder), *asked, "--sample-rate", "10"]) == 1
-    assert "between 1,000 and 768,000 Hz. Received: 10" in capsys.readouterr().err
+    assert "between 1,000 and 768,000. Received: 10" in capsys.readouterr().err
