@@ -204,7 +204,9 @@ def test_greedy_decoding_takes_the_most_likely_word_again_and_again():
     latents = model.draw_latents(3, seed=4)
     decoded = model.decode(latents)
     assert np.array_equal(decoded, model.decode(latents, seed=9))
-    likeliest = logits_of(model, decoded, latents).argmax(axis=-1)
+    logits = logits_of(model, decoded, latents)
+    logits[..., UNKNOWN] = -np.inf
+    likeliest = logits.argmax(axis=-1)
     for made, wanted in zip(decoded, likeliest, strict=True):
         length = list(made).index(0)
         assert np.array_equal(made[:length], wanted[:length])
@@ -219,6 +221,15 @@ def test_filters_of_sample_are_those_of_each_word():
     assert not np.array_equal(greedy, model.sample(20, seed=3))
     with pytest.raises(DataError, match="top_k must"):
         model.sample(1, top_k=-1)
+
+
+def test_what_the_vocabulary_lacks_is_not_written():
+    model = spread(vae(latent_size=0))
+    bias = model.writer.trainable_variables[-1]
+    bias.assign([0.0, 9.0, 0.0, 0.0, 0.0, 0.0])
+    sentences = model.sample(50, seed=1)
+    assert not (sentences == UNKNOWN).any()
+    assert len(np.unique(sentences)) == len(WORDS) - 1
 
 
 def test_sentences_that_are_made_end():

@@ -39,6 +39,7 @@ from zoo_sentence_vae.network import Reader, SentenceDecoder, Writer
 # Shapes: B batch, N count asked for, T tokens, V vocabulary, Z latent size, K importance samples,
 # E embedding size.
 
+NEVER = -1e9  # logit of what is not to be drawn
 LOGITS_PER_CALL = 2**24  # 64 MiB; a network holds a few times as much
 ANNEALING_STEEPNESS = 12.0  # the logistic curve begins at 0.0025 and ends at 0.9975
 
@@ -201,8 +202,10 @@ class SentenceVAE(SequenceVAE):
         return SentenceDecoder(self.embedding, self.writer, told["latents"])
 
     def draw(self, predicted: Any, uniforms: Any, sampling: Mapping[str, Any]) -> Any:
-        """Return words (B,) drawn from logits (B, V)."""
-        return draw_words(predicted, uniforms[:, 0], sampling)
+        """Return words (B,) drawn from logits (B, V), but for the one that stands for no word."""
+        is_unknown = ops.arange(predicted.shape[-1]) == UNKNOWN
+        known = ops.where(is_unknown, ops.full_like(predicted, NEVER), predicted)
+        return draw_words(known, uniforms[:, 0], sampling)
 
     def end_element(self) -> np.ndarray:
         """Return the token that ends a sentence."""
