@@ -41,7 +41,8 @@ def value_and_gradients(
 ) -> tuple[Mapping[str, Any], list[Any]]:
     """Return the terms of `function()` and the gradients of its objective by `variables`."""
     # A loss may read the count of turns, such as for a weight that changes as training goes on.
-    readable = [*model.variables, *model.optimizer.variables]
+    optimizer = getattr(model, "optimizer", None)  # a model that is not compiled has none
+    readable = [*model.variables, *(optimizer.variables if optimizer else ())]
     state = [(variable, variable.value) for variable in readable]
 
     def objective(values: list[Any]) -> tuple[Any, Any]:
