@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TRAINING = ("training", "planning", "recording", "runs", "checkpoints", "sampling", "watching")
 WATCHING = ("doctor", "records")
 MODELS = (
-    *("generators", "making", "autoregression", "variational", "sequences"),
+    *("generators", "making", "autoregression", "variational", "sequences", "translation"),
     *("recurrence", "recurrent"),
 )
 LATENT = ("latent", "inversion", "attributes", "completion", "words")

@@ -9,6 +9,7 @@ from keras import layers, ops
 from zoo.card import ModelCard
 from zoo.config import Preset
 from zoo.engine import Player, PlayerModel, every, input_gradients
+from zoo.translation import DomainTranslator, other
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -157,6 +158,94 @@ class Duel(PlayerModel):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class TintConfig:
+    """Configuration of `Tint`.
+
+    Args:
+        image_shape_a: (H, W, C) of domain A.
+        image_shape_b: (H, W, C) of domain B.
+        rate: Learning rate of the generators.
+    """
+
+    image_shape_a: tuple[int, int, int] = (4, 6, 3)
+    image_shape_b: tuple[int, int, int] = (4, 6, 3)
+    rate: float = 0.1
+
+
+@keras.saving.register_keras_serializable(package="throwaway")
+class Tint(DomainTranslator):
+    """A matrix of colours into each domain, and judges that weigh the colours of fakes.
+
+    The generators minimise |there and back - given| + judgement; the judges' weights w begin with
+    0 and minimise -mean(w . fake), so that descent adds means of the fakes to w.
+    """
+
+    config_class = TintConfig
+    takes_any_size = True
+
+    def __init__(self, config=None, **kwargs):
+        super().__init__(config or TintConfig(), **kwargs)
+        self.generators = {to: self.network(to) for to in ("A", "B")}
+        self.judges = {
+            domain: keras.Sequential(
+                [
+                    keras.Input((self.image_shape(domain)[2],)),
+                    layers.Dense(1, use_bias=False, kernel_initializer="zeros"),
+                ]
+            )
+            for domain in ("A", "B")
+        }
+
+    def network(self, to):
+        given = self.image_shape(other(to))[2]
+        pixels = keras.Input((None, None, given))
+        colours = layers.Dense(self.image_shape(to)[2], activation="sigmoid")(pixels)
+        return keras.Model(pixels, layers.Activation("linear", dtype="float32")(colours))
+
+    def side_multiple(self, to):
+        return 4
+
+    def translated(self, images, to, training=False):
+        return self.generators[to](images, training=training)
+
+    def players(self):
+        return [
+            Player(
+                name="generators",
+                networks=list(self.generators.values()),
+                loss=self.generators_loss,
+                terms=("generators_l1", "cycle_l1"),
+                hands_on=("fake_a", "fake_b"),
+                optimizer=lambda: keras.optimizers.SGD(self.config.rate),
+            ),
+            Player(
+                name="judges",
+                networks=list(self.judges.values()),
+                loss=self.judges_loss,
+                terms=("judges_score",),
+                optimizer=lambda: keras.optimizers.SGD(1.0),
+            ),
+        ]
+
+    def judgement(self, fake_a, fake_b):
+        means = {"A": ops.mean(fake_a, axis=(1, 2)), "B": ops.mean(fake_b, axis=(1, 2))}
+        return sum(
+            ops.mean(ops.cast(judge(means[domain]), "float32"))
+            for domain, judge in self.judges.items()
+        )
+
+    def generators_loss(self, x, y, training):
+        fake_a, fake_b = self.translated(x["B"], "A"), self.translated(x["A"], "B")
+        back_a, back_b = self.translated(fake_b, "A"), self.translated(fake_a, "B")
+        cycle = ops.mean(ops.abs(back_a - x["A"])) + ops.mean(ops.abs(back_b - x["B"]))
+        total = cycle + self.judgement(fake_a, fake_b)
+        return {"generators_l1": total, "cycle_l1": cycle, "fake_a": fake_a, "fake_b": fake_b}
+
+    def judges_loss(self, x, y, training):
+        return {"judges_score": -self.judgement(x["fake_a"], x["fake_b"])}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class EchoConfig:
     """Configuration of `Echo`; the data decide one of the shapes.
 
@@ -265,3 +354,22 @@ def echo_card(name, kind, data):
 IMAGE_ECHO = echo_card("image-echo", "image", "digits")
 SOUND_ECHO = echo_card("sound-echo", "waveform", "notes")
 FILM_ECHO = echo_card("film-echo", "video", "moving-digits")
+
+
+TINT = ModelCard(
+    name="tint",
+    title="Tint",
+    summary="A matrix of colours into each domain.",
+    paper="none",
+    year=2026,
+    url="https://example.org/tint",
+    kind="domains",
+    data="digit-styles",
+    model="throwaway:Tint",
+    config="throwaway:TintConfig",
+    presets="throwaway:TINT_PRESETS",
+)
+TINT_PRESETS = {
+    "laptop": Preset(summary="tiny", data="digit-styles", epochs=1, batch_size=16),
+    "paper": Preset(summary="tiny", data="digit-styles", epochs=1, batch_size=16),
+}

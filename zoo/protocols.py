@@ -26,7 +26,7 @@ def supports(model: Any, protocol: type) -> bool:
 
 @runtime_checkable
 class GenerativeModel(Protocol):
-    """Whatever can be sampled from.
+    """Whatever can be sampled from; a model without `sample` is one that `Translates`.
 
     A model whose samples take long says `samples_slowly = True`: no metric then draws many unasked.
     """

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -25,7 +26,9 @@ from zoo.media import save_samples
 from zoo.media.report import write_card, write_report
 from zoo.metrics.examples import choose
 from zoo.planning import card_of, held_out
+from zoo.protocols import GenerativeModel, supports
 from zoo.runs import Run
+from zoo.translation import round_trips
 
 EPOCHS_SHOWN = 20  # by a picture and a line; all are in the log
 REPORT_SECONDS = 30.0
@@ -142,12 +145,8 @@ class Recorder(keras.callbacks.Callback):
             sys.stdout.flush()
         self.doctor.check_epoch(logs)
         if shown:
-            count = AT_A_GLANCE[self.card.kind]
-            with averaged(self.model):
-                samples = self.model.sample(count, seed=self.run.request.seed)
-            name = f"epoch-{epoch + 1:04d}"  # the suffix is that of the kind of data
-            save_samples(self.held_out.spec, samples, self.run.samples_path / name)
-            self.doctor.check_samples(samples)
+            # The suffix is that of the kind of data.
+            self._show(self.run.samples_path / f"epoch-{epoch + 1:04d}")
         if time.monotonic() - self._reported_at >= REPORT_SECONDS:
             self.report()
         if self.step != self.last_step:
@@ -177,6 +176,19 @@ class Recorder(keras.callbacks.Callback):
                 f"{shlex.quote(str(self.run.path))}"
             )
 
+    def _show(self, path: Path) -> None:
+        """Write samples, or translations of held-out examples, as the model is now."""
+        with averaged(self.model):
+            if supports(self.model, GenerativeModel):
+                count = AT_A_GLANCE[self.card.kind]
+                samples = self.model.sample(count, seed=self.run.request.seed)
+                self.doctor.check_samples(samples)
+            else:
+                count = min(AT_A_GLANCE[self.card.kind], len(self.held_out))
+                examples, _ = self.held_out.read(choose(self.held_out, count, seed=0))
+                samples = round_trips(self.model, examples)
+        save_samples(self.held_out.spec, samples, path)
+
     def _measure(self) -> dict[str, float]:
         """Return the mean of every term on the held-out data; the running means stay."""
         means = self.model.metrics_variables
@@ -190,7 +202,7 @@ class Recorder(keras.callbacks.Callback):
         for batch in batches.once():
             terms = self.model.test_on_batch(*batch, return_dict=True)  # of this batch alone
             for name in totals:
-                totals[name] += float(terms[name]) * len(batch[0])
+                totals[name] += float(terms[name]) * len(keras.tree.flatten(batch[0])[0])
         # A run that ends within an epoch can be made longer, and goes on from these.
         for variable, value in zip(means, kept, strict=True):
             variable.assign(value)

@@ -23,10 +23,12 @@ from zoo.errors import ZooError, did_you_mean
 from zoo.media import save_samples
 from zoo.media.latent_page import page_of
 from zoo.media.latent_subject import page_path
-from zoo.planning import card_of, load_dataset
-from zoo.protocols import Conditional
+from zoo.metrics.examples import choose
+from zoo.planning import card_of, held_out, load_dataset
+from zoo.protocols import Conditional, GenerativeModel, supports
 from zoo.runs import Run
 from zoo.training import load_model
+from zoo.translation import RoundTrip, round_trips
 from zoo.watching import growing_sound, watched
 
 COUNT_OF_EACH = 10  # samples at each of several temperatures, where no count is asked for
@@ -47,7 +49,8 @@ def write_samples(
     """Draw samples from a run's model and return what was written, the picture first.
 
     By default so many are drawn as a person takes in at a glance. While sounds are made, what is
-    there of the first one can be heard in a file named `-preview.wav`.
+    there of the first one can be heard in a file named `-preview.wav`. A model that translates
+    shows held-out examples there and back.
 
     Args:
         run: The run, on its backend.
@@ -65,6 +68,11 @@ def write_samples(
     """
     model = load_model(run)
     kind = card_of(run.request).kind
+    if not supports(model, GenerativeModel):
+        asked = {**(options or {}), "class": class_name, "temperature": temperatures or None}
+        _refuse_options(run, {**asked, "seconds": seconds, "sample_rate": sample_rate_hz})
+        trips = _trips(run, model, count or AT_A_GLANCE[kind], seed)
+        return save_samples(load_dataset(run, "train").spec, trips, out or run.path / "samples")
     if len(temperatures) > 1:
         page = page_of(kind, model, run.request.model)
     if count is None:
@@ -106,6 +114,22 @@ def write_samples(
         samples = np.stack([resample(one, spec.sample_rate_hz, sample_rate_hz) for one in samples])
         spec = WaveformSpec(sample_rate_hz=sample_rate_hz, length=samples.shape[1])
     return save_samples(spec, samples, path)
+
+
+def _refuse_options(run: Run, asked: Mapping[str, Any]) -> None:
+    for name, value in asked.items():
+        if value is not None:
+            raise ZooError(
+                f"'{run.request.model}' translates held-out examples, and has no {name}. Leave out "
+                f"--{name.replace('_', '-')}."
+            )
+
+
+def _trips(run: Run, model: Any, count: int, seed: int) -> Sequence[RoundTrip]:
+    """Return round trips of held-out examples; the seed decides which."""
+    dataset = held_out(run)
+    examples, _ = dataset.read(choose(dataset, min(count, len(dataset)), seed))
+    return round_trips(model, examples)
 
 
 def _options(run: Run, model: Any, asked: Mapping[str, float | None]) -> dict[str, Any]:

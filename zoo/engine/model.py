@@ -171,12 +171,15 @@ class PlayerModel(StepMixin, keras.Model):
         self.check_batch(_count(batches[0][0]))
         for player, means in zip(self._players, self._means, strict=True):
             if player.moves_at is None:
-                self._move(player, means, batches)
+                handed = self._move(player, means, batches)
+                batches = [(_with_handed(player, x, handed), y) for x, y in batches]
             else:
                 conditionally(
                     self,
                     player.moves_at(self.optimizer.iterations),
-                    lambda player=player, means=means: self._move(player, means, batches),
+                    lambda player=player, means=means, batches=batches: self._move(
+                        player, means, batches
+                    ),
                 )
         self.optimizer.iterations.assign_add(1)
         return self.get_metrics_result()
@@ -193,12 +196,19 @@ class PlayerModel(StepMixin, keras.Model):
     def assess(self, data: Any) -> dict[str, Any]:
         """Compute every player's terms; called by Keras through `test_step`."""
         [(x, y)] = _cut(data, 1)
+        count = _count(x)
         for player, means in zip(self._players, self._means, strict=True):
-            means.update_state(_terms(player, x, y, training=False), _count(x))
+            results = _results(player, x, y, training=False)
+            means.update_state(results, count)
+            x = _with_handed(player, x, results)
         return self.get_metrics_result()
 
-    def _move(self, player: Player, means: TermMeans, batches: Sequence[tuple[Any, Any]]) -> None:
+    def _move(
+        self, player: Player, means: TermMeans, batches: Sequence[tuple[Any, Any]]
+    ) -> Mapping[str, Any]:
+        """Let a player move, and return what its loss returned at its last move."""
         variables = player.variables
+        results: Mapping[str, Any] = {}
         for step in range(player.steps):
             scale = self.optimizer.loss_scale(player.name)
             x, y = batches[step if player.fresh_data else 0]
@@ -206,11 +216,11 @@ class PlayerModel(StepMixin, keras.Model):
             def objective(
                 x: Any = x, y: Any = y, scale: Any = scale
             ) -> tuple[Any, Mapping[str, Any]]:
-                terms = _terms(player, x, y, training=True)
-                first = terms[player.terms[0]]
-                return first if scale is None else first * scale, terms
+                results = _results(player, x, y, training=True)
+                first = results[player.terms[0]]
+                return first if scale is None else first * scale, results
 
-            terms, gradients = value_and_gradients(self, objective, variables)
+            results, gradients = value_and_gradients(self, objective, variables)
             for variable, gradient in zip(variables, gradients, strict=True):
                 if gradient is None:
                     raise ConfigError(
@@ -218,7 +228,8 @@ class PlayerModel(StepMixin, keras.Model):
                         f"'{variable.path}'. Use the layer in the loss, or take it out."
                     )
             self.optimizer.move(self, player.name, gradients, variables)
-            means.update_state(terms, _count(x))
+            means.update_state(results, _count(x))
+        return results
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` makes an equal model of."""
@@ -294,15 +305,29 @@ def _choose_optimizers(
     }
 
 
-def _terms(player: Player, x: Any, y: Any, training: bool) -> Mapping[str, Any]:
-    """Return the terms of the player's loss, checked against those it announced."""
-    terms = player.loss(x, y, training)
-    if tuple(terms) != tuple(player.terms):
+def _results(player: Player, x: Any, y: Any, training: bool) -> Mapping[str, Any]:
+    """Return the terms of the player's loss and what it hands on, as it announced them."""
+    results = player.loss(x, y, training)
+    announced = (*player.terms, *player.hands_on)
+    if tuple(results) != announced:
         raise ConfigError(
-            f"The loss of player '{player.name}' must return the terms that the player names, in "
-            f"order: {', '.join(player.terms)}. Received: {', '.join(terms)}."
+            f"The loss of player '{player.name}' must return the terms that the player names, and "
+            f"then what it hands on, in order: {', '.join(announced)}. Received: "
+            f"{', '.join(results)}."
         )
-    return terms
+    return results
+
+
+def _with_handed(player: Player, x: Any, results: Mapping[str, Any]) -> Any:
+    """Return `x` with what a player hands on to those after it."""
+    if not player.hands_on:
+        return x
+    if not isinstance(x, Mapping):
+        raise ConfigError(
+            f"Player '{player.name}' hands on {', '.join(player.hands_on)}; `x` must then be a "
+            f"mapping, to which these are added. Received: {type(x).__name__}."
+        )
+    return {**x, **{name: results[name] for name in player.hands_on}}
 
 
 def _cut(data: Any, slices: int) -> list[tuple[Any, Any]]:

@@ -29,6 +29,9 @@ class Player:
             is then cut into as many slices as the player with the most such steps has moves.
         moves_at: `moves_at(turn)` says in which turns (a scalar integer tensor, from 0) the
             player moves at all; None is every turn.
+        hands_on: Names of tensors that the loss returns beside its terms. The losses of the players
+            after this one find them in `x`, which must be a mapping, in the same turn: what was
+            made is so judged as it was before its maker moved, and not made twice.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Player:
     steps: int = 1
     fresh_data: bool = False
     moves_at: Callable[[Any], Any] | None = None
+    hands_on: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.steps < 1:
@@ -49,6 +53,12 @@ class Player:
         if not self.terms:
             raise ConfigError(
                 f"Player '{self.name}' must name the terms of its loss; the first is minimised."
+            )
+        if self.hands_on and (self.moves_at is not None or self.steps > 1):
+            raise ConfigError(
+                f"Player '{self.name}' hands on {', '.join(self.hands_on)}, so it must move once "
+                f"in every turn, without `moves_at`. Received: steps = {self.steps}, moves_at = "
+                f"{self.moves_at}."
             )
 
     @property

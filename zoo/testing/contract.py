@@ -173,8 +173,15 @@ class PluginContract:
         nameless = [term for term in terms if not term.endswith(_UNITS)]
         assert not nameless, f"These terms must end in one of {_UNITS}: {nameless}"
 
+    def test_it_makes_examples_or_translates_them(self, trained: Any) -> None:
+        """A model has `sample`, or it has `translate`."""
+        from zoo.protocols import GenerativeModel, Translates, supports
+
+        assert supports(trained[0], GenerativeModel) or supports(trained[0], Translates)
+
     def test_samples_have_the_form_of_the_data(self, trained: Any, dataset: Any) -> None:
         """Shape, type and range are those of the public form."""
+        _skip_without_samples(trained[0])
         samples = trained[0].sample(3, seed=5)
         examples, _ = dataset.read(np.arange(3))
         assert samples.shape == examples.shape
@@ -186,19 +193,23 @@ class PluginContract:
     def test_the_seed_decides_the_samples(self, trained: Any) -> None:
         """The same seed gives the same bits, another seed others; the count is kept."""
         model = trained[0]
+        _skip_without_samples(model)
         first = model.sample(3, seed=5)
         assert np.array_equal(first, model.sample(3, seed=5))
         assert not np.array_equal(first, model.sample(3, seed=6))
         assert len(model.sample(1, seed=5)) == 1
 
-    def test_a_saved_model_gives_the_same_samples(self, trained: Any, tmp_path: Path) -> None:
+    def test_a_saved_model_gives_the_same_samples(
+        self, trained: Any, dataset: Any, tmp_path: Path
+    ) -> None:
         """A `.keras` file loads in safe mode, compiled, with its optimizers' state."""
         import keras
 
         model = trained[0]
         model.save(tmp_path / "model.keras")
         loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-        assert np.array_equal(loaded.sample(3, seed=5), model.sample(3, seed=5))
+        pairs = zip(_made(loaded, dataset), _made(model, dataset), strict=True)
+        assert all(np.array_equal(again, before) for again, before in pairs)
         assert loaded.config == model.config
         for saved, restored in zip(
             model.optimizer.variables, loaded.optimizer.variables, strict=True
@@ -372,16 +383,57 @@ class PluginContract:
         assert np.array_equal(made, model.complete(hidden, some, seed=5, **options))
         assert not np.array_equal(made, model.complete(x, some, seed=6, **options))
 
+    def test_what_it_claims_of_translation_holds(self, trained: Any, dataset: Any) -> None:
+        """Images of a domain become such of the other, whatever stands beside them."""
+        from zoo.protocols import Translates, supports
+        from zoo.translation import DOMAINS, other
+
+        model = trained[0]
+        if not supports(model, Translates):
+            pytest.skip("The model does not translate.")
+        x, _ = dataset.read(np.arange(3))
+        for to in DOMAINS:
+            given = x[other(to)]
+            made = model.translate(given, to)
+            assert made.shape == x[to].shape
+            assert made.dtype == np.float32
+            assert made.min() >= 0
+            assert made.max() <= 1
+            assert np.array_equal(made, model.translate(given, to))
+            assert np.allclose(made[:1], model.translate(given[:1], to), atol=1e-5)
+            if model.takes_any_size:
+                larger = np.pad(given[:1], ((0, 0), (0, 3), (0, 5), (0, 0)), mode="edge")
+                height, width = (round(side * model.scale(to)) for side in larger.shape[1:3])
+                assert model.translate(larger, to).shape == (1, height, width, made.shape[3])
+
     def test_what_it_claims_of_conditions_holds(self, trained: Any, request_: Any) -> None:
         """A class that is asked for changes the samples."""
         from zoo.protocols import Conditional
 
         model = trained[0]
-        sample = model.sample
         if not isinstance(model, Conditional) or "class" not in model.conditions:
             pytest.skip("The model as configured takes no class.")
+        sample: Any = model.sample  # type: ignore[attr-defined]
         zeros, ones = (np.full(4, label, "int32") for label in (0, 1))
         assert not np.array_equal(sample(4, seed=5, labels=zeros), sample(4, seed=5, labels=ones))
+
+
+def _skip_without_samples(model: Any) -> None:
+    from zoo.protocols import GenerativeModel, supports
+
+    if not supports(model, GenerativeModel):
+        pytest.skip("The model makes no examples of nothing: it translates.")
+
+
+def _made(model: Any, dataset: Any) -> list[np.ndarray]:
+    """Return what a model makes: samples, or translations into each domain."""
+    from zoo.protocols import GenerativeModel, supports
+    from zoo.translation import DOMAINS, other
+
+    if supports(model, GenerativeModel):
+        return [model.sample(3, seed=5)]
+    x, _ = dataset.read(np.arange(3))
+    return [model.translate(x[other(to)], to) for to in DOMAINS]
 
 
 def _field_names(config_class: type) -> list[str]:
