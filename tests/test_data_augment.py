@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from zoo.data import RECIPES, Augmentation, Batches, load
+from zoo.data.augment import DomainsAugmentation
 from zoo.errors import DataError
 
 ALL = ",".join(RECIPES)
@@ -69,6 +70,59 @@ def test_cutout_blackens_a_part_of_the_image_and_leaves_the_rest():
     assert set(np.unique(cut)) == {0.0, np.float32(0.5)}
     share = (cut == 0).mean(axis=(1, 2, 3))
     assert share.max() <= 0.4**2 + 0.05
+
+
+@pytest.mark.usefixtures("keras_cv")
+@pytest.mark.parametrize(("shape", "larger"), [((16, 16), (18, 18)), ((12, 20), (14, 23))])
+def test_a_crop_is_a_part_of_the_enlarged_image_and_every_place_occurs(shape, larger):
+    import tensorflow as tf
+
+    images = np.random.default_rng(0).random((32, *shape, 3), np.float32)
+    enlarged = np.clip(tf.image.resize(images, larger, "bicubic").numpy(), 0, 1)
+    augment = Augmentation("crop", 0)
+    rooms = larger[0] - shape[0] + 1, larger[1] - shape[1] + 1
+    seen = set()
+    for step in range(4):
+        for image, crop in zip(enlarged, augment(images, 0, step), strict=True):
+            places = [
+                (top, left)
+                for top in range(rooms[0])
+                for left in range(rooms[1])
+                if np.array_equal(image[top : top + shape[0], left : left + shape[1]], crop)
+            ]
+            assert len(places) == 1
+            seen.add(places[0])
+    assert len(seen) == rooms[0] * rooms[1]
+
+
+@pytest.mark.usefixtures("keras_cv")
+def test_each_domain_is_changed_by_itself_and_the_same_way_again():
+    examples = {"A": noise(3), "B": np.random.default_rng(1).random((6, 16, 8, 1), np.float32)}
+    augment = DomainsAugmentation("flip,crop", 5)
+    changed = augment(examples, 2, 7)
+    assert {domain: images.shape for domain, images in changed.items()} == {
+        "A": (6, 12, 10, 3),
+        "B": (6, 16, 8, 1),
+    }
+    again = DomainsAugmentation("flip,crop", 5)(examples, 2, 7)
+    for domain, images in changed.items():
+        np.testing.assert_array_equal(images, again[domain])
+        assert (images != examples[domain]).any()
+    same = augment({"A": noise(3), "B": noise(3)}, 2, 7)
+    assert not np.array_equal(same["A"], same["B"])
+
+
+@pytest.mark.usefixtures("keras_cv")
+def test_batches_of_two_domains_are_augmented_and_a_resumed_stream_is_too():
+    augment = DomainsAugmentation("flip,crop", 0)
+    batches = Batches(load("digit-styles", kind="domains"), 128, seed=0, augment=augment)
+    start, resumed = batches.stream(), batches.stream(step=1)
+    next(start)
+    (went_on,), (began,) = next(start), next(resumed)
+    plain = batches.dataset.read(batches.order(0)[128:256])[0]
+    for domain in ("A", "B"):
+        np.testing.assert_array_equal(went_on[domain], began[domain])
+        assert (went_on[domain] != plain[domain]).any(axis=(1, 2, 3)).mean() > 0.9
 
 
 @pytest.mark.usefixtures("keras_cv")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from zoo.card import DatasetCard, resolve
+from zoo.card import KINDS, DatasetCard, resolve
 from zoo.data import Dataset, dataset_cards, load
 from zoo.data.cards import DIGITS
 from zoo.data.forms import ImageForm, TextForm
@@ -91,11 +91,10 @@ def test_a_registered_set_of_another_kind_is_refused():
         load("digits", kind="tokens")
 
 
-def test_a_path_of_a_kind_without_reader_says_so(tmp_path):
-    with pytest.raises(
-        DataError, match=r"is a path, and domains data are not read.*Kinds that are: image"
-    ):
-        load(str(tmp_path), kind="domains")
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_read_from_a_path(tmp_path, kind):
+    with pytest.raises(DataError, match="holds no "):
+        load(str(tmp_path), kind=kind)
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "/no/where", "~/no where", "picture.png", ".\n"])

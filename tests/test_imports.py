@@ -17,7 +17,7 @@ MODELS = (
     *("generators", "making", "autoregression", "variational", "sequences", "translation"),
     *("recurrence", "recurrent"),
 )
-LATENT = ("latent", "inversion", "attributes", "completion", "words")
+LATENT = ("latent", "inversion", "attributes", "completion", "words", "tiling", "translating")
 LAYERS = (
     ("zoo.errors", "zoo.card", "zoo.config", "zoo.protocols", "zoo.shapes", "zoo.priors"),
     ("zoo.registry", "zoo.backends"),
@@ -135,7 +135,9 @@ def test_what_zoo_list_reaches_imports_nothing_heavy_when_it_is_imported(name):
     + [["env"], ["completion", "zsh"]]
     + [
         [command, "--help"]
-        for command in ("train", "sample", "complete", "evaluate", "latent", "data")
+        for command in (
+            *("train", "sample", "complete", "translate", "evaluate", "compare", "latent", "data"),
+        )
     ],
     ids=" ".join,
 )

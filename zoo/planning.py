@@ -20,6 +20,7 @@ NO_AUGMENTATION = "none"
 _AUGMENTATIONS: Mapping[Kind, str] = {
     "image": "zoo.data.augment:Augmentation",
     "strokes": "zoo.data.stroke_augmentation:StrokeAugmentation",
+    "domains": "zoo.data.augment:DomainsAugmentation",
 }
 
 

@@ -11,7 +11,8 @@ from zoo.registry import printable
 
 _SOURCES = (
     "Also: images, sounds, films, sketches and text by their path, and any TensorFlow Datasets set "
-    "of images, sounds or text by its name (mnist, or tfds:mnist)."
+    "of images, sounds or text by its name (mnist, or tfds:mnist). Two domains: a folder of A/ and "
+    "B/, cycle_gan/horse2zebra and its kin, two sets (--data-b), or one (--pair)."
 )
 
 _LISTED = 20  # class names that a screen has room for
@@ -57,10 +58,17 @@ def info(name: str, as_json: bool, form: dict[str, Any]) -> None:
     for key, value in facts.items():
         click.echo(f"{key}: {_text(value)}")
     for split, about in splits.items():
-        click.echo(f"{split}: {about['count']} examples, fingerprint {about['fingerprint'][:16]}")
+        click.echo(f"{split}: {_examples(about)}, fingerprint {about['fingerprint'][:16]}")
     click.echo(f"skipped: {len(skipped)}")
     for reason in skipped:
         click.echo(f"  {reason}")
+
+
+def _examples(about: dict[str, Any]) -> str:
+    if "paired" not in about:
+        return f"{about['count']} examples"
+    pairs = ", in pairs" if about["paired"] else ""
+    return f"{about['count_a']} examples of A and {about['count_b']} of B{pairs}"
 
 
 def _text(value: object) -> str:
@@ -82,7 +90,7 @@ def _text(value: object) -> str:
     "-n",
     "--count",
     type=click.IntRange(min=1),
-    help="How many.  [default: 64; 16 films, 8 sounds]",
+    help="How many.  [default: 64; 16 films, 8 sounds, 8 of each domain]",
 )
 @click.option("--split", default="train", show_default=True, help="train, validation or test.")
 @form_options

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from zoo.commands.options import json_option
+from zoo.commands.options import domains_options, json_option
 from zoo.metrics import FEATURES, METRICS, Settings
 from zoo.registry import printable
 
@@ -21,6 +21,7 @@ from zoo.registry import printable
     f"do but {', '.join(name for name, metric in METRICS.items() if not metric.is_cheap)}]",
 )
 @click.option("--data", help="Name of a data set, or a path.  [default: the run's own]")
+@domains_options
 @click.option(
     "--split",
     type=click.Choice(["train", "validation", "test"]),
@@ -54,6 +55,8 @@ def evaluate(
     run: Path,
     metrics: str | None,
     data: str | None,
+    data_b: str | None,
+    pair: str | None,
     split: str | None,
     count: int | None,
     samples: int | None,
@@ -80,7 +83,9 @@ def evaluate(
         seed=seed,
         progress=True,
     )
-    document = measure(opened, names, data=data, split=split, settings=settings)
+    asked = {"data_b": data_b, "pair": pair}
+    form = {name: value for name, value in asked.items() if value is not None}
+    document = measure(opened, names, data=data, form=form, split=split, settings=settings)
     if as_json:
         click.echo(json.dumps(document, indent=2))
         return

@@ -8,7 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from zoo import registry
-from zoo.data.forms import OPTIONS
+from zoo.data.forms import OPTIONS, PAIRS
 
 
 class ModelName(click.ParamType):
@@ -69,6 +69,15 @@ class Temperatures(click.ParamType):
         return tuple(float(one(part.strip(), param, ctx)) for part in value.split(","))
 
 
+_DOMAINS_OPTIONS = (
+    click.option("--data-b", metavar="DATA", help="Domain B, where the data are domain A alone."),
+    click.option(
+        "--pair",
+        type=click.Choice(PAIRS),
+        help="Make both domains of one set of images: of the halves of each file, of colours or "
+        "of sizes.",
+    ),
+)
 _FORM_OPTIONS = (
     click.option(
         "--image-size", type=ImageSize(), help="Crop and resize images to N or HxW pixels."
@@ -116,7 +125,15 @@ _FORM_OPTIONS = (
         type=click.Choice(["line", "paragraph"]),
         help="What an example of text is.  [default: line]",
     ),
+    *_DOMAINS_OPTIONS,
 )
+
+
+def domains_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that name a second domain, or make it, as `data_b` and `pair`."""
+    for option in reversed(_DOMAINS_OPTIONS):
+        command = option(command)
+    return command
 
 
 def form_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,12 +4,14 @@ The layers run on TensorFlow's CPU under every backend, with the same bits, in t
 reads batches. Offered is what can be repeated exactly: layers that draw from their own generator,
 which is set anew for each batch, or take their strength from a sampler of ours. Left out are
 those that draw from TensorFlow's global state (shear, hue, saturation, sharpness) or take more
-than 0.1 s per batch (crop and resize, blur, channel shift).
+than 0.1 s per batch (crops of random size and aspect, blur, channel shift).
 """
 
 import importlib
+import math
 import threading
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,9 @@ RECIPES = {
     "zoom": "enlarge or shrink by up to 10 %, mirrored at the edges",
     "brightness": "lighten or darken by up to 0.1",
     "cutout": "blacken a rectangle of 20 to 40 % of each side",
+    "crop": "enlarge by 286/256, and cut the size out at a random place",
 }
+_ENLARGED = 286 / 256  # CycleGAN's sizes before and after the crop
 
 
 class Augmentation:
@@ -59,6 +63,31 @@ class Augmentation:
                     sampler.reset(int(word))
                 changed = layer(changed, training=True)
             return np.clip(np.asarray(changed, np.float32), 0.0, 1.0)
+
+
+class DomainsAugmentation:
+    """Changes the images of two domains, each by draws of its own; see `Augmentation`.
+
+    Args:
+        recipe: Names out of `RECIPES`, separated by commas, applied in this order.
+        seed: Of the run.
+
+    Raises:
+        DataError: If a name is unknown, or KerasCV or TensorFlow is not installed.
+    """
+
+    def __init__(self, recipe: str, seed: int):
+        # Neither do two domains share a seed, nor those of two runs.
+        self._of_domain = {"A": Augmentation(recipe, 2 * seed)}
+        self._of_domain["B"] = Augmentation(recipe, 2 * seed + 1)
+        self.names = self._of_domain["A"].names
+
+    def __call__(
+        self, examples: Mapping[str, np.ndarray], epoch: int, step: int
+    ) -> dict[str, np.ndarray]:
+        """Return changed copies of float32 images (B, H, W, C) in [0, 1], by domain."""
+        changes = self._of_domain.items()
+        return {domain: change(examples[domain], epoch, step) for domain, change in changes}
 
 
 def _parse(recipe: str) -> tuple[str, ...]:
@@ -117,5 +146,39 @@ def _make_layers(names: tuple[str, ...]) -> list[tuple[Any, Any]]:
             shift,
         ),
         "cutout": lambda: (layers.RandomCutout(side, side, **common), side),
+        "crop": lambda: (_crop_class(keras_cv)(**common), None),
     }
     return [makers[name]() for name in names]
+
+
+def _crop_class(keras_cv: Any) -> type:
+    """Return the layer that "crop" names; KerasCV is not imported before it is asked for."""
+    tf: Any = importlib.import_module("tensorflow")
+    base: Any = keras_cv.layers.RandomCrop
+
+    class Crop(base):
+        """Enlarges images, and cuts their size out at a random place."""
+
+        def __init__(self, **options: Any):
+            super().__init__(1, 1, **options)  # the size is only known when images come
+
+        def call(self, inputs: Any) -> Any:
+            self.height, self.width = inputs.shape[1:3]
+            self._larger = [math.ceil(side * _ENLARGED) for side in inputs.shape[1:3]]
+            return super().call(tf.image.resize(inputs, self._larger, "bicubic"))
+
+        def get_random_transformation_batch(self, batch_size: int, **kwargs: Any) -> dict[str, Any]:
+            """Return places of whole pixels: between two, KerasCV would take some rows twice."""
+            rooms = (self._larger[0] - self.height, self._larger[1] - self.width)
+            draws = [
+                self._random_generator.uniform((batch_size, 1), 0, room + 1, tf.int32)
+                for room in rooms
+            ]
+            # Short of the edge, beyond which rounding could carry the last row: it would be black.
+            places = [
+                tf.cast(draw, tf.float32) * (1 - 1e-3) / room
+                for draw, room in zip(draws, rooms, strict=True)
+            ]
+            return {"tops": places[0], "lefts": places[1]}
+
+    return Crop

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.dataset import Dataset, Sequences
+from zoo.data.dataset import Dataset, Examples, Sequences, Unpaired
 from zoo.errors import DataError
 
 # Shapes: N examples, B batch.
@@ -16,8 +16,8 @@ WINDOW = 32  # batches among whose examples those of similar length are brought 
 CUTS = 6  # so many lengths of batches at most: a model is compiled anew for each
 _PREFETCHED = 4  # batches kept ready: enough to hide a read, little enough to bound memory
 
-Augment = Callable[[np.ndarray, int, int], np.ndarray]  # (images, epoch, step) -> images
-_Item = tuple[np.ndarray, ...]
+Augment = Callable[[Any, int, int], Examples]  # (examples, epoch, step) -> examples
+_Item = tuple[Any, ...]
 
 
 class Batches:
@@ -68,15 +68,28 @@ class Batches:
         self._lengths = dataset.lengths if isinstance(dataset, Sequences) else np.zeros(count)
 
     def order(self, epoch: int) -> np.ndarray:
-        """Return the indices (N,) of all examples in the order of `epoch`."""
+        """Return the indices (N,) of all examples in the order of `epoch`.
+
+        Shuffled examples of two domains have indices (N, 2): those of A and of B are drawn apart.
+        """
         count = len(self.dataset)
         if not self._shuffle:
             return np.arange(count)
+        if isinstance(self.dataset, Unpaired):
+            sizes = (len(self.dataset.a), len(self.dataset.b))
+            apart = [self._repeated(size, epoch, domain) for domain, size in enumerate(sizes)]
+            return np.stack(apart, axis=1)
         # Raw integers of PCG64, sorted: NumPy promises those, but not its `permutation`, to stay
         # the same in all versions and on all platforms.
         keys = np.random.PCG64([self.seed, epoch]).random_raw(count)
         order = np.argsort(keys, kind="stable")
         return self._sorted(order, keys) if self.by_length else order
+
+    def _repeated(self, size: int, epoch: int, domain: int) -> np.ndarray:
+        """Return indices (N,) below `size`: all in one order, then all in another, and so on."""
+        rounds = -(-len(self.dataset) // size)
+        keys = np.random.PCG64([self.seed, epoch, domain]).random_raw((rounds, size))
+        return np.argsort(keys, axis=1, kind="stable").ravel()[: len(self.dataset)]
 
     def _sorted(self, order: np.ndarray, keys: np.ndarray) -> np.ndarray:
         """Return an order (N,) in which the examples of a batch have similar lengths.
@@ -131,7 +144,7 @@ class Batches:
             most = examples.shape[1]  # type: ignore[union-attr]
             part = -(-int(self._lengths[indices].max()) * CUTS // most)  # of CUTS
             examples = examples[:, : -(-part * most // CUTS)]  # type: ignore[index]
-        return (examples,) if labels is None else (examples, labels)  # type: ignore[return-value]
+        return (examples,) if labels is None else (examples, labels)
 
 
 class _Failure:

@@ -46,3 +46,12 @@ SENTENCES = DatasetCard(
     licence="Apache-2.0",
     load="zoo.data.sentences:load_sentences",
 )
+
+DIGIT_STYLES = DatasetCard(
+    name="digit-styles",
+    kind="domains",
+    summary="1,797 handwritten digits, 16x16, as strokes (A) or outlines (B); needs no network",
+    source="made of the digits that scikit-learn carries",
+    licence="CC BY 4.0",
+    load="zoo.data.digit_styles:load_digit_styles",
+)

@@ -7,7 +7,7 @@
 | strokes | float32 stroke-5 (T, 5): dx, dy, pen down, pen up, end; and the scale factor |
 | tokens | int32 (T,), 0 from the end of a text on, with the vocabulary |
 | video | float32 (T, H, W, C) in [0, 1] |
-| domains | two unpaired sources of images, A and B |
+| domains | {"A": float32 (Ha, Wa, Ca), "B": float32 (Hb, Wb, Cb)} in [0, 1], drawn apart |
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ AT_A_GLANCE: Mapping[Kind, int] = {
     "strokes": 64,
     "tokens": 64,
     "video": 16,
-    "domains": 64,
+    "domains": 8,
 }
 
 Examples = np.ndarray | Mapping[str, np.ndarray]
@@ -136,7 +136,7 @@ class VideoSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class DomainsSpec:
-    """Two unpaired sources of images.
+    """Images of two domains, each of one size.
 
     Args:
         image_shape_a: (H, W, C) of domain A.
@@ -203,6 +203,23 @@ class Sequences(Dataset, Protocol):
     """
 
     lengths: np.ndarray
+
+
+@runtime_checkable
+class Unpaired(Dataset, Protocol):
+    """A data set of two domains, whose examples are drawn apart to train on.
+
+    Its `read` takes indices (B, 2) too, the number of an example of A and of one of B.
+
+    Attributes:
+        a: The data set of domain A.
+        b: The data set of domain B.
+        paired: Whether example i of A shows the same thing as example i of B.
+    """
+
+    a: Dataset
+    b: Dataset
+    paired: bool
 
 
 @runtime_checkable

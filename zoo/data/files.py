@@ -68,12 +68,12 @@ class Inspected:
 
 
 def list_files(
-    root: Path, suffixes: tuple[str, ...]
+    root: Path, suffixes: tuple[str, ...], folders: Iterable[str] = ("",)
 ) -> tuple[tuple[ListedFile, ...], tuple[str, ...]]:
     """Return the files below `root`, sorted by path, and "path: reason" of those left out.
 
-    Only names that end in one of `suffixes`, in any case, are looked at. Those that start with a
-    dot, and `__MACOSX`, are what systems leave behind.
+    Only names that end in one of `suffixes`, in any case, are looked at, of `folders` in `root` if
+    some are named. Names that start with a dot, and `__MACOSX`, are what systems leave behind.
 
     Raises:
         DataError: If `root` cannot be listed.
@@ -87,7 +87,7 @@ def list_files(
     found: list[ListedFile] = []
     skipped: list[str] = []
     visited = {(status.st_dev, status.st_ino)}
-    pending = [""]
+    pending = list(folders)
     while pending:
         folder = pending.pop()
         try:

@@ -1,11 +1,12 @@
 """A folder of image files: in memory where it is small, decoded at each read where it is not."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -28,12 +29,14 @@ from zoo.data.files import (
     thread_count,
 )
 from zoo.data.forms import ImageForm
-from zoo.data.pixels import UnusableImageError, decode
+from zoo.data.pixels import UnusableImageError, decode, fit
 from zoo.errors import DataError
 
 # Shapes: N examples, B batch, H height, W width, C channels.
 
 MEMORY_BYTES = 512 * 1024**2  # decoded splits up to this size are kept in memory
+
+Half = Literal["left", "right"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,7 @@ class Decoder:
         is_deep: Whether pixels are 16-bit integers.
         resizes: Whether files may have another size.
         threads: How many threads decode.
+        half: Which half of each file is the image; None takes all of it.
     """
 
     root: Path
@@ -53,6 +57,7 @@ class Decoder:
     is_deep: bool
     resizes: bool
     threads: int
+    half: Half | None = None
 
     @property
     def dtype(self) -> type[np.unsignedinteger]:
@@ -66,6 +71,7 @@ class Decoder:
             UnusableImageError: If it cannot be decoded, or is not what it was at first.
         """
         height, width, channels = self.image_shape
+        size = (height, width) if self.resizes else None
         try:
             # At once: small reads in many threads would fight for Python's lock.
             content = (self.root / path).read_bytes()
@@ -75,8 +81,13 @@ class Decoder:
             content,
             channels=channels,
             is_deep=self.is_deep,
-            image_size=(height, width) if self.resizes else None,
+            image_size=size if self.half is None else None,
         )
+        if self.half is not None:
+            # Cut first: a crop of the whole picture would take from each half another part.
+            middle = pixels.shape[1] // 2
+            pixels = pixels[:, :middle] if self.half == "left" else pixels[:, middle:]
+            pixels = pixels if size is None else fit(pixels, size)
         if pixels.shape != self.image_shape or pixels.dtype != self.dtype:
             raise UnusableImageError("it has changed since the folder was listed")
         return pixels
@@ -160,6 +171,8 @@ def load_folder(
     split: str,
     form: ImageForm | None = None,
     memory_bytes: int = MEMORY_BYTES,
+    folders: Mapping[str, str] | None = None,
+    half: Half | None = None,
 ) -> ArrayImages | FolderImages:
     """Return a split of the images below the folder `name`.
 
@@ -171,6 +184,15 @@ def load_folder(
     `memory_bytes` is decoded at once, and what fails then is skipped and named too; in a larger
     one a file that fails later raises a `DataError` with its name.
 
+    Args:
+        name: The folder.
+        split: Which split.
+        form: The form that the images are asked for in.
+        memory_bytes: Most that a decoded split may take to be kept in memory.
+        folders: The folder of each split; files elsewhere are not looked at.
+        half: Which half of each file is the image; files that are not two images side by side
+            are skipped and named.
+
     Raises:
         DataError: If there is no usable image or no such split, if sizes differ and no size
             is asked for, or if some images are in sub-folders and some are not.
@@ -179,19 +201,15 @@ def load_folder(
     root = Path(name).expanduser()
     if not root.is_dir():
         raise DataError(f"'{shown(name)}' is a file. Expected: a folder of images.")
-    listed, left_out = list_files(root, SUFFIXES)
-    if not listed:
-        reasons = f" Left out: {some(left_out)}." if left_out else ""
-        raise DataError(f"Folder '{shown(name)}' holds no images ({', '.join(SUFFIXES)}).{reasons}")
-    usable, broken = inspect(root.resolve(), listed)
-    skipped = left_out + broken
-    if not usable:
-        raise DataError(
-            f"None of the {len(listed)} image files in '{shown(name)}' can be read: "
-            f"{some(skipped)}."
-        )
-    folders = split_folders([file.path for file in usable])
+    usable, skipped = _usable(root, tuple((folders or {"": ""}).values()), half)
+    folders = dict(folders or split_folders([file.path for file in usable]))
     parts = by_split([file.path for file in usable], folders)
+    empty = next((part for part, paths in parts.items() if not paths), None)
+    if empty is not None:
+        raise DataError(
+            f"Folder '{shown(root / folders[empty])}' holds no image that can be used."
+            + (f" Left out: {some(skipped)}." if skipped else "")
+        )
     check_split(shown(name), split, tuple(parts))
     split_of = {path: part for part, paths in parts.items() for path in paths}
     skipped += outside([file.path for file in usable], split_of, folders)
@@ -213,12 +231,49 @@ def load_folder(
             is_deep=any(file.header.is_deep for file in usable),
             resizes=size is not None,
             threads=thread_count(sum(file.byte_count for file in usable) / len(usable)),
+            half=half,
         ),
         files=[file for file in usable if split_of[file.path] == split],
         class_of=class_of,
         skipped=skipped,
         memory_bytes=memory_bytes,
     )
+
+
+def _usable(
+    root: Path, folders: tuple[str, ...], half: Half | None
+) -> tuple[tuple[Inspected, ...], tuple[str, ...]]:
+    """Return the files that can be used, and "path: reason" of the others; see `load_folder`."""
+    listed, left_out = list_files(root, SUFFIXES, folders)
+    if not listed:
+        reasons = f" Left out: {some(left_out)}." if left_out else ""
+        raise DataError(f"Folder '{shown(root)}' holds no images ({', '.join(SUFFIXES)}).{reasons}")
+    usable, broken = inspect(root.resolve(), listed)
+    skipped = left_out + broken
+    if half is not None:
+        usable, whole = _halves(usable)
+        skipped += whole
+    if not usable:
+        raise DataError(
+            f"None of the {len(listed)} image files in '{shown(root)}' can be used: "
+            f"{some(skipped)}."
+        )
+    return usable, skipped
+
+
+def _halves(files: tuple[Inspected, ...]) -> tuple[tuple[Inspected, ...], tuple[str, ...]]:
+    """Return files with the size of one half, and "path: reason" of those that hold no two."""
+    halves, whole = [], []
+    for file in files:
+        height, width = file.header.size
+        if width % 2 or width <= height:
+            whole.append(
+                f"{shown(file.path)}: {width}x{height}, width x height; expected an even width, "
+                "larger than the height, of two images side by side"
+            )
+        else:
+            halves.append(replace(file, header=replace(file.header, size=(height, width // 2))))
+    return tuple(halves), tuple(whole)
 
 
 def _make(
@@ -253,6 +308,7 @@ def _make(
         decoder.image_shape,
         decoder.is_deep,
         class_names,
+        *((decoder.half,) if decoder.half else ()),
     )
     if pixels is not None:
         return ArrayImages(

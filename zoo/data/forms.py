@@ -20,6 +20,7 @@ WINDOW_SECONDS = 1.0  # otherwise they are cut into windows of this length
 LARGEST_SIDE = 8192  # pixels
 LONGEST_SEQUENCE = 10_000  # points of a sketch, tokens of a text
 LARGEST_VOCABULARY = 1_000_000
+PAIRS = ("side-by-side", "colourisation", "super-resolution")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +127,32 @@ class TextForm:
         _check_range("max_length", self.max_length, 1, LONGEST_SEQUENCE)
 
 
-Form = ImageForm | SoundForm | StrokesForm | TextForm
+@dataclass(frozen=True, kw_only=True)
+class DomainsForm(ImageForm):
+    """The form that images of two domains are asked for in.
+
+    Args:
+        image_size: N or (height, width) that those of both domains are cropped and resized to; for
+            super-resolution, those of B.
+        data_b: What domain B is, where the data named are domain A alone.
+        pair: How both domains are made from one data set: by the left and right half of each file,
+            by leaving out the colours, or by shrinking to a quarter of the size.
+    """
+
+    data_b: str | None = None
+    pair: Literal["side-by-side", "colourisation", "super-resolution"] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_choice("pair", self.pair, PAIRS)
+        if self.data_b is not None and self.pair is not None:
+            raise DataError(
+                f"--data-b names domain B, --pair {self.pair} makes it from the data named alone. "
+                "Give one of them."
+            )
+
+
+Form = ImageForm | SoundForm | StrokesForm | TextForm | DomainsForm
 
 FORMS: Mapping[Kind, type[Form]] = {
     "image": ImageForm,
@@ -134,6 +160,7 @@ FORMS: Mapping[Kind, type[Form]] = {
     "waveform": SoundForm,
     "strokes": StrokesForm,
     "tokens": TextForm,
+    "domains": DomainsForm,
 }
 OPTIONS = {  # the option of each field on the command line
     "image_size": "--image-size",
@@ -144,6 +171,8 @@ OPTIONS = {  # the option of each field on the command line
     "tokens": "--tokens",
     "vocabulary_size": "--vocabulary-size",
     "passages": "--passages",
+    "data_b": "--data-b",
+    "pair": "--pair",
 }
 
 

@@ -9,7 +9,7 @@ from zoo.data import tfds
 from zoo.data.arrays import SPLITS
 from zoo.data.dataset import Dataset
 from zoo.data.files import shown
-from zoo.data.forms import make_form
+from zoo.data.forms import DomainsForm, ImageForm, make_form
 from zoo.errors import DataError, did_you_mean
 
 # Who reads a path of each kind: a function (path, *, split, form) -> Dataset.
@@ -19,12 +19,14 @@ READERS: dict[Kind, str] = {
     "video": "zoo.data.films:load_films",
     "strokes": "zoo.data.sketch_files:load_sketches",
     "tokens": "zoo.data.text_files:load_texts",
+    "domains": "zoo.data.domain_files:load_domains",
 }
 # Who reads a set of TensorFlow Datasets: a function (name, *, split, form, data_dir) -> Dataset.
 TFDS_READERS: dict[Kind, str] = {
     "image": "zoo.data.tfds:load_tfds",
     "waveform": "zoo.data.tfds:load_tfds_sounds",
     "tokens": "zoo.data.tfds_texts:load_tfds_texts",
+    "domains": "zoo.data.tfds_domains:load_tfds_domains",
 }
 
 
@@ -47,8 +49,8 @@ def load(
 
     Args:
         name: A registered name (`digits`), a path, or the name of a TensorFlow Datasets set of
-            images, sounds or text (`mnist`; `tfds:mnist` where a path or a registered set has the
-            same name).
+            images, sounds, text or two domains (`mnist`; `tfds:mnist` where a path or a registered
+            set has the same name).
         split: "train", "validation" or "test".
         kind: Kind of data wanted; files of a path are read as this kind.
         data_dir: Where TFDS sets are kept; `$ZOO_DATA_DIR`, then TFDS's own folder by default.
@@ -64,18 +66,26 @@ def load(
     if kind not in KINDS:
         raise DataError(f"kind must be one of {', '.join(KINDS)}. Received: {kind!r}.")
     wanted = make_form(kind, form, shown(name))
+    if isinstance(wanted, DomainsForm) and (wanted.data_b is not None or wanted.pair is not None):
+        return _load_pair(name, split, wanted, data_dir)
     cards, problems = dataset_cards()
     if name in cards:
         if cards[name].kind != kind:
-            raise DataError(f"'{name}' holds {cards[name].kind} data. Expected: {kind} data.")
+            raise DataError(
+                f"'{name}' holds {cards[name].kind} data. Expected: {kind} data.{_help(kind)}"
+            )
         loaded: Dataset = resolve(cards[name].load)(split=split, form=wanted)
         return loaded
     if is_path(name):
-        return _read(READERS, kind, name, "a path", split=split, form=wanted)
+        return _read(READERS[kind], name, split=split, form=wanted)
     if not tfds.is_known(name, data_dir):
         raise DataError(_unknown(name, cards, problems))
-    source = "a TensorFlow Datasets set"
-    return _read(TFDS_READERS, kind, name, source, split=split, form=wanted, data_dir=data_dir)
+    if kind not in TFDS_READERS:
+        raise DataError(
+            f"'{shown(name)}' is a TensorFlow Datasets set, and {kind} data are not read from "
+            f"there. Kinds that are: {', '.join(TFDS_READERS)}."
+        )
+    return _read(TFDS_READERS[kind], name, split=split, form=wanted, data_dir=data_dir)
 
 
 def is_path(name: str) -> bool:
@@ -84,13 +94,40 @@ def is_path(name: str) -> bool:
     return not name.startswith("tfds:") and any(Path(p).expanduser().exists() for p in paths)
 
 
-def _read(readers: dict[Kind, str], kind: Kind, name: str, source: str, **options: Any) -> Dataset:
-    if kind not in readers:
-        raise DataError(
-            f"'{shown(name)}' is {source}, and {kind} data are not read from there. Kinds that "
-            f"are: {', '.join(readers)}."
-        )
-    dataset: Dataset = resolve(readers[kind])(name, **options)
+def _load_pair(name: str, split: str, form: DomainsForm, data_dir: str | Path | None) -> Dataset:
+    """Return two domains that are two sets of images, or are made from one."""
+    from zoo.data import domain_files, domains
+
+    def images(name: str) -> Dataset:
+        return load(name, split=split, data_dir=data_dir, image_size=form.image_size)
+
+    if form.data_b is not None:
+        with domain_files.of_domain("A"):
+            a = images(name)
+        with domain_files.of_domain("B"):
+            b = images(form.data_b)
+        splits = domain_files.common(a.splits, b.splits)
+        return domains.Domains(name=name, a=a, b=b, paired=False, splits=splits)
+    if form.pair == "side-by-side":
+        if not is_path(name):
+            raise DataError(
+                f"'{shown(name)}' is not a folder. Expected, for --pair side-by-side: a folder of "
+                "images, each with A in its left half and B in its right half."
+            )
+        size = ImageForm(image_size=form.image_size)
+        return domain_files.load_side_by_side(name, split=split, form=size)
+    make = domains.colourisation if form.pair == "colourisation" else domains.super_resolution
+    return make(images(name))
+
+
+def _help(kind: Kind) -> str:
+    """Return what helps who has named one set of images where two domains are needed."""
+    more = " Name the other domain with --data-b, or make it with --pair."
+    return more if kind == "domains" else ""
+
+
+def _read(reader: str, name: str, **options: Any) -> Dataset:
+    dataset: Dataset = resolve(reader)(name, **options)
     return dataset
 
 

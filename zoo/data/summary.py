@@ -10,7 +10,8 @@ import numpy as np
 from zoo.card import Kind
 from zoo.data import tfds
 from zoo.data.batches import Batches
-from zoo.data.dataset import AT_A_GLANCE, Spec
+from zoo.data.dataset import AT_A_GLANCE, Dataset, Examples, Spec, Unpaired
+from zoo.data.domain_files import holds_domains
 from zoo.data.files import SUFFIXES, list_files
 from zoo.data.films import holds_films
 from zoo.data.sketch_files import STROKE_SUFFIXES
@@ -25,15 +26,18 @@ _SUFFIXES: Mapping[Kind, tuple[str, ...]] = {
 }
 
 
-def kind_of(name: str) -> Kind:
+def kind_of(name: str, form: Mapping[str, Any] | None = None) -> Kind:
     """Return the kind of a data set: registered, a path, or of TFDS; images for what is unknown.
 
-    A file says it by its suffix. A folder holds images if there is one in it, films if all its
-    images are GIF files and the first of them moves, or else what its files say.
+    A form with a second domain says it. A file says it by its suffix. A folder holds images if
+    there is one in it; two domains if there are folders for them; films if all its images are GIF
+    files and the first of them moves; or else what its files say.
 
     Raises:
         DataError: If the data set cannot be opened.
     """
+    if form and (form.get("data_b") is not None or form.get("pair") is not None):
+        return "domains"
     cards, _ = dataset_cards()
     if name in cards:
         return cards[name].kind
@@ -43,7 +47,10 @@ def kind_of(name: str) -> Kind:
     if not path.is_dir():
         suffix = Path(name.rpartition("#")[0] or name).suffix.lower()
         return next((kind for kind, suffixes in _SUFFIXES.items() if suffix in suffixes), "image")
-    if list_files(path, SUFFIXES)[0]:
+    images, _ = list_files(path, SUFFIXES)
+    if images:
+        if holds_domains(image.path for image in images):
+            return "domains"
         return "video" if holds_films(path) else "image"
     return next((kind for kind, known in _SUFFIXES.items() if list_files(path, known)[0]), "image")
 
@@ -54,7 +61,7 @@ def describe(name: str, **form: Any) -> dict[str, Any]:
     Raises:
         DataError: If the data set cannot be loaded.
     """
-    kind = kind_of(name)
+    kind = kind_of(name, form)
     train = load(name, kind=kind, **form)
     splits = {
         split: train if split == train.split else load(name, split=split, kind=kind, **form)
@@ -66,11 +73,18 @@ def describe(name: str, **form: Any) -> dict[str, Any]:
         "kind": kind,
         **asdict(train.spec),
         "splits": {
-            split: {"count": len(dataset), "fingerprint": dataset.fingerprint}
+            split: {**_counts(dataset), "fingerprint": dataset.fingerprint}
             for split, dataset in splits.items()
         },
         "skipped": skipped,
     }
+
+
+def _counts(dataset: Dataset) -> dict[str, Any]:
+    if not isinstance(dataset, Unpaired):
+        return {"count": len(dataset)}
+    counts = {"count_a": len(dataset.a), "count_b": len(dataset.b)}
+    return {"count": len(dataset), **counts, "paired": dataset.paired}
 
 
 def examples_of(
@@ -79,8 +93,10 @@ def examples_of(
     *,
     split: str = "train",
     **form: Any,
-) -> tuple[np.ndarray, Spec]:
+) -> tuple[Examples, Spec]:
     """Return up to `count` examples (N, ...) from all over a split, always the same ones.
+
+    Those of two domains belong together where the split is paired.
 
     Args:
         name: As for `load`.
@@ -91,8 +107,10 @@ def examples_of(
     Raises:
         DataError: If the data set cannot be loaded.
     """
-    kind = kind_of(name)
+    kind = kind_of(name, form)
     dataset = load(name, split=split, kind=kind, **form)
     count = AT_A_GLANCE[kind] if count is None else count
-    chosen = np.sort(Batches(dataset, 1, seed=0).order(0)[:count])
-    return np.asarray(dataset.read(chosen)[0]), dataset.spec
+    order = Batches(dataset, 1, seed=0).order(0)[:count]
+    if isinstance(dataset, Unpaired) and dataset.paired:
+        order = order[:, 0]
+    return dataset.read(np.sort(order, axis=0))[0], dataset.spec

@@ -20,7 +20,7 @@ import numpy as np
 
 from zoo.card import Kind
 from zoo.data import decoded, decoded_sounds
-from zoo.data.arrays import ArrayImages, check_split
+from zoo.data.arrays import SPLITS, ArrayImages, check_split
 from zoo.data.forms import ImageForm, SoundForm
 from zoo.data.tensorflow_quiet import import_tensorflow
 from zoo.data.tfds_files import download, generate, one_line
@@ -31,6 +31,7 @@ from zoo.errors import DataError, did_you_mean
 
 _NAME = re.compile(r"(?P<name>[a-z0-9_]+)(/[\w.+-]+)?(:[\d.*]+)?")
 _BATCH = 256  # examples read at once: one by one takes five times as long
+DOMAIN_LABELS = ("A", "B")  # what the sets of `cycle_gan` have, and no others
 _TEST_PART = 10  # one in so many of `train` is `test`, where TFDS has no such split
 
 
@@ -56,7 +57,7 @@ def load_tfds(
     if found is None:
         with quiet():
             builder, splits = _open(name, split, root, "image")
-            examples = _examples(builder, "image", splits[split])
+            examples = examples_of(builder, "image", splits[split])
             decoded.write(folder, examples, name=name, size=size, splits=tuple(splits), root=root)
         found = decoded.read(folder, root)
     if found is None:
@@ -88,7 +89,7 @@ def load_tfds_sounds(
 
 
 def kind_of_set(name: str, data_dir: str | Path | None = None) -> Kind:
-    """Return "image" if the TFDS set `name` has a feature `image`, or else neither sounds nor text.
+    """Return what the TFDS set `name` holds by its features; "image" for what is not known.
 
     Raises:
         DataError: If TFDS cannot open the set.
@@ -99,10 +100,14 @@ def kind_of_set(name: str, data_dir: str | Path | None = None) -> Kind:
         return "tokens"
     if decoded_sounds.has_any(root, plain_name(name)):
         return "waveform"
+    if any(decoded_set.glob("trainA-*")):
+        return "domains"
     if decoded_set.exists():
         return "image"
     with quiet():
         features = builder_of(name, root).info.features
+        if label_names(features) == DOMAIN_LABELS:
+            return "domains"
     if "image" in features or "audio" in features:
         return "image" if "image" in features else "waveform"
     return "tokens" if text_features(features) else "image"
@@ -204,6 +209,15 @@ def builder_of(name: str, root: Path) -> Any:
         raise DataError(f"TFDS cannot open '{name}': {one_line(error)}") from error
 
 
+def label_names(features: Any) -> tuple[str, ...]:
+    """Return the names of the labels, none where TFDS knows none."""
+    import tensorflow_datasets as tfds
+
+    if "label" not in features or not isinstance(features["label"], tfds.features.ClassLabel):
+        return ()
+    return tuple(features["label"].names)
+
+
 def text_features(features: Any) -> list[str]:
     """Return the names of those TFDS features that are text."""
     import tensorflow_datasets as tfds
@@ -211,17 +225,22 @@ def text_features(features: Any) -> list[str]:
     return [name for name, feature in features.items() if isinstance(feature, tfds.features.Text)]
 
 
-def prepared_splits(builder: Any, name: str) -> dict[str, str]:
-    """Return TFDS's instruction for each of our splits of a set, which is downloaded if need be."""
+def prepared_splits(builder: Any, name: str, domain: str = "") -> dict[str, str]:
+    """Return TFDS's instruction for each of our splits of a set, which is downloaded if need be.
+
+    Of a set of two domains, TFDS's splits are `trainA`, `trainB` and so on.
+    """
     if not builder.is_prepared():
         download(builder, plain_name(name))
     own = builder.info.splits
-    if "train" not in own:
-        raise DataError(f"'{name}' has no split 'train'. TFDS has: {', '.join(own)}.")
-    splits = {split: split for split in ("train", "validation", "test") if split in own}
-    cut = own["train"].num_examples // _TEST_PART
+    train = f"train{domain}"
+    if train not in own:
+        raise DataError(f"'{name}' has no split '{train}'. TFDS has: {', '.join(own)}.")
+    named = {split: f"{split}{domain}" for split in SPLITS}
+    splits = {split: theirs for split, theirs in named.items() if theirs in own}
+    cut = own[train].num_examples // _TEST_PART
     if "test" not in splits and cut:
-        splits |= {"train": f"train[:-{cut}]", "test": f"train[-{cut}:]"}
+        splits |= {"train": f"{train}[:-{cut}]", "test": f"{train}[-{cut}:]"}
     return splits
 
 
@@ -233,7 +252,7 @@ def _sounds(name: str, split: str, form: SoundForm, root: Path) -> decoded_sound
             builder, splits = _open(name, split, root, "audio")
             decoded_sounds.write(
                 folder,
-                _examples(builder, "audio", splits[split]),
+                examples_of(builder, "audio", splits[split]),
                 name=name,
                 sample_rate_hz=_rate(builder, name),
                 form=form,
@@ -256,13 +275,14 @@ def _rate(builder: Any, name: str) -> int:
 def _open(name: str, split: str, root: Path, feature: str) -> tuple[Any, dict[str, str]]:
     """Return the builder of a prepared set with that feature, and TFDS's instruction by split."""
     builder = builder_of(name, root)
-    _check_feature(builder, name, feature)
+    check_feature(builder, name, feature)
     splits = prepared_splits(builder, name)
     check_split(name, split, tuple(splits))
     return builder, splits
 
 
-def _check_feature(builder: Any, name: str, feature: str) -> None:
+def check_feature(builder: Any, name: str, feature: str) -> None:
+    """Raise a `DataError` if a set has no feature of that name and kind."""
     import tensorflow_datasets as tfds
 
     features = builder.info.features
@@ -274,13 +294,14 @@ def _check_feature(builder: Any, name: str, feature: str) -> None:
         )
 
 
-def _examples(builder: Any, feature: str, instruction: str) -> decoded.Examples:
+def examples_of(
+    builder: Any, feature: str, instruction: str, *, with_labels: bool = True
+) -> decoded.Examples:
+    """Return the examples of a prepared set that TFDS's `instruction` names."""
     import tensorflow_datasets as tfds
 
     features = builder.info.features
-    class_names: tuple[str, ...] = ()
-    if "label" in features and isinstance(features["label"], tfds.features.ClassLabel):
-        class_names = tuple(features["label"].names)
+    class_names = label_names(features) if with_labels else ()
     wanted = (feature, "label") if class_names else (feature,)
     examples = builder.as_dataset(
         split=instruction,

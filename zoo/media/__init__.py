@@ -9,6 +9,7 @@ _HOMES = {
     "save_films": "zoo.media.film",
     "save_gif": "zoo.media.grid",
     "save_grid": "zoo.media.grid",
+    "save_round_trips": "zoo.media.translation",
     "save_samples": "zoo.media.samples",
     "save_sketches": "zoo.media.sketch",
     "save_sound_picture": "zoo.media.sound",
@@ -19,6 +20,7 @@ _HOMES = {
     "sound_picture": "zoo.media.sound",
     "text_table": "zoo.media.text",
     "write_card": "zoo.media.report",
+    "write_comparison": "zoo.media.comparison",
     "write_report": "zoo.media.report",
 }
 
@@ -28,6 +30,7 @@ __all__ = [  # `__getattr__` brings them
     "save_films",
     "save_gif",
     "save_grid",
+    "save_round_trips",
     "save_samples",
     "save_sketches",
     "save_sound_picture",
@@ -38,6 +41,7 @@ __all__ = [  # `__getattr__` brings them
     "sound_picture",
     "text_table",
     "write_card",
+    "write_comparison",
     "write_report",
 ]
 

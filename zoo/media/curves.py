@@ -36,6 +36,21 @@ class Curve:
     points: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Line:
+    """A line of a panel.
+
+    Args:
+        points: (epoch, value).
+        colour: Colour as Matplotlib and CSS write it.
+        is_dotted: Whether it is dotted.
+    """
+
+    points: list[tuple[float, float]]
+    colour: str
+    is_dotted: bool = False
+
+
 def read_curves(records: Iterable[Mapping[str, Any]]) -> list[Curve]:
     """Return a curve for every term in the records, in the order in which they first appear."""
     curves: dict[str, Curve] = {}
@@ -62,18 +77,25 @@ def split_unit(term: str) -> tuple[str, str]:
 
 
 def draw_curve(curve: Curve) -> str:
-    """Return a panel as an `<svg>` element for the inside of a page.
+    """Return a panel as an `<svg>` element for the inside of a page."""
+    lines = [Line(points, _COLOURS[series]) for series, points in curve.points.items()]
+    return draw_lines(lines, curve.unit)
+
+
+def draw_lines(lines: Iterable[Line], unit: str) -> str:
+    """Return a panel of several lines as an `<svg>` element for the inside of a page.
 
     Lines take few points however long the training was; grid and text take the page's colour.
     """
     figure = Figure(figsize=(3.8, 2.2), layout="constrained")  # inches; no state of pyplot
     axes = figure.add_subplot()
-    for series, points in curve.points.items():
-        epochs, values = _thinned(np.array(points).T)
+    for line in lines:
+        epochs, values = _thinned(np.array(line.points).T)
         marker = "o" if len(epochs) == 1 else None
-        axes.plot(epochs, values, color=_COLOURS[series], linewidth=1.6, marker=marker)
+        style = ":" if line.is_dotted else "-"
+        axes.plot(epochs, values, color=line.colour, linestyle=style, linewidth=1.6, marker=marker)
     axes.set_xlabel("epoch", color=_TEXT_COLOUR)
-    axes.set_ylabel(curve.unit, color=_TEXT_COLOUR)
+    axes.set_ylabel(unit, color=_TEXT_COLOUR)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.tick_params(color=_TEXT_COLOUR, labelcolor=_TEXT_COLOUR, labelsize=8, length=0)

@@ -1,13 +1,15 @@
 """Samples of every kind of data as a file that a person can look at or listen to."""
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from zoo.card import Kind
-from zoo.data.dataset import Spec, TokensSpec, WaveformSpec
+from zoo.data.dataset import DomainsSpec, Spec, TokensSpec, WaveformSpec
 from zoo.media.film import save_films
-from zoo.media.grid import MediaError, save_grid
+from zoo.media.grid import TILE_PIXELS, MediaError, grid_image, save_grid
+from zoo.media.latent_captions import beside, save_picture, titled
 from zoo.media.sketch import save_sketches
 from zoo.media.sound import save_sound_picture, save_sounds
 from zoo.media.text import save_texts
@@ -76,6 +78,33 @@ def _save_sketches(samples: Any, spec: Spec, path: Path) -> list[Path]:
     return [path.with_suffix(".svg"), path.with_suffix(".gif")]
 
 
+def _save_domains(samples: Any, spec: DomainsSpec, path: Path) -> list[Path]:
+    """Write examples {"A": images, "B": images}, or the round trips that a model made of them."""
+    if isinstance(samples, Mapping):
+        _save_pairs(samples, spec, path)
+    else:
+        from zoo.media.translation import save_round_trips  # it imports Keras
+
+        save_round_trips(samples, path)
+    return []
+
+
+def _save_pairs(samples: Mapping[str, Any], spec: DomainsSpec, path: Path) -> None:
+    """Write images of A to the left and of B to the right, enlarged to one height."""
+    heights = {"A": spec.image_shape_a[0], "B": spec.image_shape_b[0]}
+    highest = max(heights.values())
+    tile = highest * math.ceil(TILE_PIXELS / highest)
+    columns = math.ceil(math.sqrt(len(samples["A"]) / 2))  # two such grids are nearly a square
+    grids = [
+        titled(
+            f"Domain {letter}",
+            grid_image(samples[letter], columns=columns, scale=tile // height).convert("RGB"),
+        )
+        for letter, height in heights.items()
+    ]
+    save_picture(beside(grids), path)
+
+
 def _save_texts(samples: Any, spec: TokensSpec, path: Path) -> list[Path]:
     save_texts(samples, spec.vocabulary, path)
     return []
@@ -84,6 +113,7 @@ def _save_texts(samples: Any, spec: TokensSpec, path: Path) -> list[Path]:
 # The one place that says how samples of a kind are kept: what writes the picture or text, and then
 # returns the paths of what else it has written.
 _WRITERS: Mapping[Kind, Callable[[Any, Any, Path], list[Path]]] = {
+    "domains": _save_domains,
     "image": _save_images,
     "strokes": _save_sketches,
     "tokens": _save_texts,

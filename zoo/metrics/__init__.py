@@ -16,6 +16,10 @@ class MetricError(ZooError, ValueError):
     """A metric is unknown, or the model or the data cannot give it."""
 
 
+class UnsuitableError(MetricError):
+    """The data cannot give a metric that the model could; unasked for, it is left out."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Figure:
     """A measured value.
@@ -162,6 +166,34 @@ METRICS: Mapping[str, Metric] = {
         needs=("Conditional",),
         is_cheap=False,
         draws=True,
+    ),
+    "pairs": Metric(
+        summary="L1, PSNR and SSIM between translated images and what they should be.",
+        function="zoo.metrics.pairs:measure_pairs",
+        needs=("Translates",),
+        is_cheap=True,
+        kind="domains",
+    ),
+    "cycle": Metric(
+        summary="L1 between images and what they are after translation there and back.",
+        function="zoo.metrics.translation:measure_cycle",
+        needs=("Translates",),
+        is_cheap=True,
+        kind="domains",
+    ),
+    "label-accuracy": Metric(
+        summary="Share of translated images in which a classifier sees the label they had.",
+        function="zoo.metrics.translation:measure_label_accuracy",
+        needs=("Translates",),
+        is_cheap=True,
+        kind="domains",
+    ),
+    "translation-distance": Metric(
+        summary="Fréchet and kernel distance of translated images from those of the domain.",
+        function="zoo.metrics.translation:measure_translation_distance",
+        needs=("Translates",),
+        is_cheap=False,
+        kind="domains",
     ),
 }
 

@@ -1,7 +1,7 @@
 """Measuring a run: which metrics, on which data, and where the figures are kept."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,10 +12,11 @@ from zoo.card import Kind, resolve
 from zoo.checkpoints import read_json, write_atomically
 from zoo.data import Dataset, load
 from zoo.data.dataset import Adapts
+from zoo.data.forms import form_options
 from zoo.engine import PlayerModel
 from zoo.errors import DataError, RunError, did_you_mean
 from zoo.media.report import write_card, write_report
-from zoo.metrics import METRICS, MetricError, Settings, figure_json
+from zoo.metrics import METRICS, MetricError, Settings, UnsuitableError, figure_json
 from zoo.metrics.examples import takes_class
 from zoo.planning import card_of, held_out, load_dataset
 from zoo.runs import Run
@@ -31,9 +32,14 @@ CAPABILITIES = {
     "Encodes": protocols.Encodes,
     "Conditional": protocols.Conditional,
     "AutoregressiveModel": AutoregressiveModel,
+    "Translates": protocols.Translates,
 }
 # What of a specification may differ where the model is not conditioned on it.
 _CLASS_FIELDS = frozenset({"class_count"})
+# What figures that are kept together have in common.
+_MEASURED = ("model", "step", "data", "form", "split")
+# What in a form is of the run's own data, and not of others.
+_SOURCES = frozenset({"data_b", "pair"})
 
 
 def evaluate(
@@ -41,6 +47,7 @@ def evaluate(
     metrics: Sequence[str] = (),
     *,
     data: str | None = None,
+    form: Mapping[str, Any] | None = None,
     split: str | None = None,
     settings: Settings,
 ) -> dict[str, Any]:
@@ -53,6 +60,7 @@ def evaluate(
         run: The run, on its backend.
         metrics: Names in `METRICS`; none stands for all that the model can do and are cheap.
         data: Name of other data; None takes the run's own.
+        form: Form of the other data, by field of `zoo.data.forms`, beside what the model decides.
         split: Split to measure on; None takes the one that the model has not seen.
         settings: How to measure.
 
@@ -66,10 +74,10 @@ def evaluate(
     model = load_model(run)
     card = card_of(run.request)
     chosen = choose_metrics(model, metrics, run.request.model, card.kind)
-    dataset = load_examples(run, model, data, split)
+    dataset = load_examples(run, model, data, split, form)
     settings = replace(
         settings,
-        load_train=partial(load_examples, run, model, data, "train"),
+        load_train=partial(load_examples, run, model, data, "train", form),
         load_seen=partial(load_dataset, run, "train"),
         folder=run.path,
     )
@@ -79,12 +87,18 @@ def evaluate(
         "step": int(model.optimizer.iterations.numpy()),
         "data": dataset.name,
         "split": dataset.split,
+        **({"form": dict(form)} if form else {}),
         "metrics": {},
     }
     for name in chosen:
-        figures = resolve(METRICS[name].function)(model, dataset, settings)
+        try:
+            figures = resolve(METRICS[name].function)(model, dataset, settings)
+        except UnsuitableError:
+            if name in metrics:
+                raise
+            continue
         document["metrics"] |= {key: figure_json(figure) for key, figure in figures.items()}
-    if all(kept.get(key) == document[key] for key in ("model", "step", "data", "split")):
+    if all(kept.get(key) == document.get(key) for key in _MEASURED):
         kept = {**document, "metrics": kept["metrics"] | document["metrics"]}
     else:
         kept = document
@@ -140,7 +154,13 @@ def choose_metrics(model: Any, names: Sequence[str], model_name: str, kind: Kind
     return cheap
 
 
-def load_examples(run: Run, model: Any, data: str | None, split: str | None) -> Dataset:
+def load_examples(
+    run: Run,
+    model: Any,
+    data: str | None,
+    split: str | None,
+    form: Mapping[str, Any] | None = None,
+) -> Dataset:
     """Return a split of the run's data, or of other data in the form that its model takes.
 
     Args:
@@ -148,15 +168,21 @@ def load_examples(run: Run, model: Any, data: str | None, split: str | None) -> 
         model: Its model.
         data: Name or path; None takes the run's own data.
         split: None takes the test split, or else the validation split, or else the training split.
+        form: Form of the other data, beside what the model decides.
 
     Raises:
         DataError: If there is no such data, or the examples do not suit the model.
         RunError: If the run's own data have changed.
     """
     if data is None:
+        if form:
+            raise DataError(
+                f"{' '.join(form_options(form))} is for other data than the run's own. Name them "
+                "with --data."
+            )
         return held_out(run) if split is None else load_dataset(run, split)
     kind = card_of(run.request).kind
-    form = _form(run, model)
+    form = _form(run, model, form or {})
     if split is None:
         splits = load(data, kind=kind, **form).splits
         split = next(name for name in ("test", "validation", "train") if name in splits)
@@ -199,11 +225,22 @@ def _read_kept(run: Run) -> dict[str, Any]:
     return kept
 
 
-def _form(run: Run, model: Any) -> dict[str, Any]:
-    """Return the form of data that a model takes: its run's, and what its configuration says."""
-    form, config = dict(run.request.form), model.config
+def _form(run: Run, model: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the form of data that a model takes.
+
+    It is its run's, but for what says where the images of domains are; then what is asked for, and
+    what the model's configuration says.
+    """
+    own = {name: value for name, value in run.request.form.items() if name not in _SOURCES}
+    form, config = {**own, **asked}, model.config
     if hasattr(config, "image_shape"):
         form["image_size"] = tuple(config.image_shape[:2])
+    if hasattr(config, "image_shape_b"):
+        size_a, size_b = config.image_shape_a[:2], config.image_shape_b[:2]
+        if size_a == size_b or form.get("pair") == "super-resolution":
+            form["image_size"] = tuple(size_b)
+        else:  # each domain's own, as its images have it
+            form.pop("image_size", None)
     if hasattr(config, "sample_rate_hz"):
         form["sample_rate_hz"] = config.sample_rate_hz
         if hasattr(config, "length"):

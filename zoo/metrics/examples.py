@@ -35,11 +35,13 @@ def choose(dataset: Dataset, count: int | None, seed: int) -> np.ndarray:
 
 def read_batches(
     dataset: Dataset, indices: np.ndarray, batch_size: int, title: str, settings: Settings
-) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    """Yield the examples (B, ...) at `indices` and their labels, with a progress bar.
+) -> Iterator[tuple[Any, np.ndarray | None]]:
+    """Yield the examples at `indices`, B at a time, and their labels, with a progress bar.
+
+    They are an array (B, ...), or one for each domain, by its name.
 
     Raises:
-        DataError: If an example is not one array, or cannot be read.
+        DataError: If an example cannot be read.
     """
     # `disable=None` shows the bar on a terminal only.
     disable = None if settings.progress else True
@@ -47,11 +49,6 @@ def read_batches(
         for start in range(0, len(indices), batch_size):
             batch = indices[start : start + batch_size]
             x, labels = dataset.read(batch)
-            if not isinstance(x, np.ndarray):
-                raise DataError(
-                    f"'{dataset.name}' holds {dataset.spec.kind}, several arrays per example. "
-                    "Expected: data of one array per example."
-                )
             yield x, labels
             bar.update(len(batch))
 

@@ -1,0 +1,30 @@
+"""`zoo compare`."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="compare.html",
+    show_default=True,
+    help="File to write.",
+)
+def compare(*, runs: tuple[Path, ...], out: Path) -> None:
+    """Compare two RUNS or more, of any models, on one page.
+
+    The page holds what it shows, so that it can be moved or sent without the runs.
+    """
+    from zoo.planning import open_run
+    from zoo.runs import Run
+
+    # Models are made to be counted; the backend of the first will do for all.
+    opened = [open_run(runs[0]), *map(Run.open, runs[1:])]
+    from zoo.media.comparison import write_comparison
+
+    write_comparison(opened, out)
+    click.echo(f"Comparison: {out}")
