@@ -26,7 +26,8 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from keras import layers
+import keras
+from keras import layers, models
 
 from benchmarks.row import Pass
 
@@ -81,6 +82,8 @@ def flops_per_example(model: Any, passes: Sequence[Pass]) -> int:
     total = 0.0
     for use in passes:
         network = operator.attrgetter(use.network)(model)
+        if use.image_shape is not None:
+            network = models.clone_model(network, input_tensors=keras.Input(use.image_shape))
         if use.positions is None:
             counts = [forward_flops(layer) for layer in network.layers]
         else:

@@ -18,12 +18,14 @@ class Pass:
             learns through it; of both; or those of a penalty on the gradient by the input.
         positions: Where the network's own layers apply each of their kernels at so many places
             of an example: the number of places.
+        image_shape: (H, W, C) of the image that comes in, where the network takes any size.
     """
 
     network: str
     count: float = 1
     gradients: Literal["none", "weights", "input", "both", "penalty"] = "none"
     positions: float | None = None
+    image_shape: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,8 @@ class Row:
         parameters: Trainable parameters, checked against the model.
         passes: What the floating-point operations are counted from.
         image_shape: (H, W, C) of one image.
-        examples: What they are: images or sounds of noise, or made-up sketches or sentences.
+        examples: What they are: images or sounds of noise, made-up sketches or sentences, or images
+            of noise of two domains, one of each.
         length: Samples of one sound, rows of one sketch or words of one sentence; None for images.
         counted: Elements of an example by which rates and operations are counted, in place of
             examples.
@@ -65,7 +68,7 @@ class Row:
     parameters: int
     passes: tuple[Pass, ...]
     image_shape: tuple[int, int, int] = (28, 28, 1)
-    examples: Literal["noise", "sketches", "sentences"] = "noise"
+    examples: Literal["noise", "sketches", "sentences", "domains"] = "noise"
     length: int | None = None
     counted: int = 1
     kind: Literal["training", "sampling"] = "training"
@@ -89,6 +92,8 @@ class Row:
     @property
     def example_shape(self) -> tuple[int, ...]:
         """Shape of one example."""
+        if self.examples == "domains":
+            return (2, *self.image_shape)
         if self.length is None:
             return self.image_shape
         return (self.length, 5) if self.examples == "sketches" else (self.length,)
@@ -96,6 +101,9 @@ class Row:
     @property
     def full_config(self) -> dict[str, Any]:
         """The configuration with the example's shape."""
+        if self.examples == "domains":
+            shapes = {"image_shape_a": self.image_shape, "image_shape_b": self.image_shape}
+            return {**shapes, **self.config}
         if self.length is None:
             return {"image_shape": self.image_shape, **self.config}
         name = "length" if self.examples == "noise" else "max_length"

@@ -95,7 +95,9 @@ def build(row: Row, name: str, examples: np.ndarray) -> tuple[Contender, dict[st
         if row.kind == "training":
             on_torch = keras.backend.backend() == "torch"  # whose trainer takes one step a call
             model.compile(steps_per_execution=1 if on_torch else row.steps_per_execution)
-            contender = fitted(model, examples, row.examples_per_turn)
+            contender = fitted(model, given_to_fit(row, examples), row.examples_per_turn)
+        elif row.examples == "domains":
+            contender = _translator(model, row, examples)
         else:
             contender = _sampler(model, row)
     stated = row.parameters
@@ -107,6 +109,13 @@ def build(row: Row, name: str, examples: np.ndarray) -> tuple[Contender, dict[st
             f"{contender.parameters:,}. Make config and parameters of the row agree."
         )
     return contender, {**fact, "parameters": contender.parameters}
+
+
+def given_to_fit(row: Row, examples: np.ndarray) -> Any:
+    """Return examples (N, ...) as a model of their kind is trained on them."""
+    if row.examples != "domains":
+        return examples
+    return {"A": examples[:, 0].copy(), "B": examples[:, 1].copy()}
 
 
 def measure(contender: Contender, row: Row, examples: float) -> float:
@@ -142,6 +151,17 @@ def _sampler(model: Any, row: Row) -> Contender:
     def run(examples: int) -> None:
         for seed in range(examples // row.batch_size):
             model.sample(row.batch_size, seed=seed)
+
+    return Contender(run, parameter_count(model))
+
+
+def _translator(model: Any, row: Row, examples: np.ndarray) -> Contender:
+    """Return the contender that translates a batch of images of A per call."""
+    images = examples[: row.batch_size, 0].copy()
+
+    def run(count: int) -> None:
+        for _ in range(count // row.batch_size):
+            model.translate(images, to="B")
 
     return Contender(run, parameter_count(model))
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from benchmarks.references import adversarial, autoregressive, sequences, vae
+from benchmarks.references import adversarial, autoregressive, sequences, translation, vae
 from benchmarks.references.contender import Contender, fitted, parameter_count
 from benchmarks.rows import Row
 
@@ -49,5 +49,8 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType(
         "torch-sketch-steps": Reference("torch", sequences.torch_sketch_steps),
         "torch-sentence-vae": Reference("torch", sequences.torch_sentence_vae),
         "torch-sentence-steps": Reference("torch", sequences.torch_sentence_steps),
+        "torch-cyclegan": Reference("torch", translation.torch_cyclegan),
+        "torch-discogan": Reference("torch", translation.torch_discogan),
+        "torch-generator": Reference("torch", translation.torch_generator),
     }
 )

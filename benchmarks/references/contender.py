@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 
 @dataclass(frozen=True)
 class Contender:
@@ -25,12 +23,16 @@ class Contender:
     share: float = 1.0
 
 
-def fitted(model: Any, images: np.ndarray, batch_size: int) -> Contender:
-    """Return the contender that trains a compiled Keras model with `fit`."""
+def fitted(model: Any, data: Any, batch_size: int) -> Contender:
+    """Return the contender that trains a compiled Keras model with `fit` on arrays (N, ...)."""
+    from keras import tree
+
+    count = len(tree.flatten(data)[0])
 
     def run(examples: int) -> None:
-        epochs = max(1, examples // len(images))
-        model.fit(images[:examples], batch_size=batch_size, epochs=epochs, verbose=0)
+        epochs = max(1, examples // count)
+        part = tree.map_structure(lambda array: array[:examples], data)
+        model.fit(part, batch_size=batch_size, epochs=epochs, verbose=0)
 
     return Contender(run, parameter_count(model))
 
