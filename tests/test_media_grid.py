@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.data import DomainsSpec, ImageSpec
+from zoo.data import ImageSpec
 from zoo.errors import RunError, ZooError
 from zoo.media import MediaError, grid_image, save_gif, save_grid, save_samples
 from zoo.media.grid import SEPARATOR_GREY, SEPARATOR_PIXELS
@@ -127,9 +127,3 @@ def test_samples_get_the_suffix_of_their_kind(tmp_path):
     np.testing.assert_array_equal(read(tmp_path / "a.png"), np.asarray(grid_image(batch)))
     with pytest.raises(MediaError, match=r"are written as '\.png'\. Received: 'c\.jpg'"):
         save_samples(spec, batch, tmp_path / "c.jpg")
-
-
-def test_a_kind_that_has_no_file_yet_is_refused_by_name(tmp_path):
-    spec = DomainsSpec(image_shape_a=(8, 8, 1), image_shape_b=(8, 8, 1))
-    with pytest.raises(MediaError, match="kind 'domains' cannot be written"):
-        save_samples(spec, np.zeros((1, 3)), tmp_path / "a")

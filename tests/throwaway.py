@@ -354,3 +354,22 @@ def echo_card(name, kind, data):
 IMAGE_ECHO = echo_card("image-echo", "image", "digits")
 SOUND_ECHO = echo_card("sound-echo", "waveform", "notes")
 FILM_ECHO = echo_card("film-echo", "video", "moving-digits")
+
+
+TINT = ModelCard(
+    name="tint",
+    title="Tint",
+    summary="A matrix of colours into each domain.",
+    paper="none",
+    year=2026,
+    url="https://example.org/tint",
+    kind="domains",
+    data="digit-styles",
+    model="throwaway:Tint",
+    config="throwaway:TintConfig",
+    presets="throwaway:TINT_PRESETS",
+)
+TINT_PRESETS = {
+    "laptop": Preset(summary="tiny", data="digit-styles", epochs=1, batch_size=16),
+    "paper": Preset(summary="tiny", data="digit-styles", epochs=1, batch_size=16),
+}

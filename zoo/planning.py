@@ -209,8 +209,8 @@ def augmentation(card: ModelCard, names: str | None, seed: int) -> Any:
         return None
     if card.kind not in _AUGMENTATIONS:
         raise ConfigError(
-            f"--augment changes {' and '.join(_AUGMENTATIONS)} data. '{card.name}' models "
-            f"{card.kind} data. Leave it out."
+            f"--augment changes data of the kinds {', '.join(_AUGMENTATIONS)}. '{card.name}' "
+            f"models {card.kind} data. Leave it out."
         )
     return resolve(_AUGMENTATIONS[card.kind])(names, seed)
 

@@ -31,14 +31,9 @@ def save_samples(spec: Spec, samples: Any, path: Path | str) -> list[Path]:
         What was written, the picture or text first.
 
     Raises:
-        MediaError: If the kind has no such form yet, or the samples or the suffix do not suit it.
+        MediaError: If the samples or the suffix do not suit the kind.
         RunError: If a file cannot be written.
     """
-    if spec.kind not in _WRITERS:
-        raise MediaError(
-            f"Samples of kind '{spec.kind}' cannot be written to a file yet. "
-            f"Kinds that can: {', '.join(_WRITERS)}."
-        )
     path, suffix = Path(path), samples_suffix(spec.kind)
     if not path.suffix:
         path = path.with_suffix(suffix)
@@ -67,10 +62,10 @@ def _save_films(samples: Any, spec: Spec, path: Path) -> list[Path]:
 def _save_sounds(samples: Any, spec: WaveformSpec, path: Path) -> list[Path]:
     save_sound_picture(samples, spec.sample_rate_hz, path)
     is_one = len(samples) == 1
-    beside = path.with_suffix(".wav") if is_one else path.with_name(f"{path.stem}-wav")
-    for old in () if is_one else beside.glob("[0-9][0-9][0-9][0-9].wav"):
+    sounds = path.with_suffix(".wav") if is_one else path.with_name(f"{path.stem}-wav")
+    for old in () if is_one else sounds.glob("[0-9][0-9][0-9][0-9].wav"):
         old.unlink()  # of an earlier, larger number of samples
-    return [save_sounds(samples, spec.sample_rate_hz, beside)]
+    return [save_sounds(samples, spec.sample_rate_hz, sounds)]
 
 
 def _save_sketches(samples: Any, spec: Spec, path: Path) -> list[Path]:

@@ -182,7 +182,7 @@ PRESETS = {
         data="cycle_gan/facades",
         form={"image_size": 64},
         augment="flip,crop",
-        steps=8000,
+        steps=6000,
         batch_size=1,
         config={
             "generator_filters": 32,
@@ -190,8 +190,8 @@ PRESETS = {
             "discriminator_filters": 32,
             "discriminator_layers": 2,
             "identity_weight": 0.0,
-            "constant_steps": 4000,
-            "decay_steps": 4000,
+            "constant_steps": 3000,
+            "decay_steps": 3000,
         },
     ),
     "super-resolution": Preset(

@@ -114,7 +114,7 @@ PRESETS = {
         data="cycle_gan/facades",
         form={"image_size": 64},
         augment="flip,crop",
-        steps=3000,
+        steps=4100,
         batch_size=16,
         config={"generator_filters": 32, "discriminator_filters": 32, "curriculum_steps": 0},
     ),
