@@ -2,17 +2,16 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
+from zoo.data.dataset import DOMAINS, Domain
 from zoo.engine import PlayerModel, compile_function, in_batches
 from zoo.errors import DataError
 
 # Shapes: B batch, N images, H height, W width, C channels, of each domain its own.
 
-Domain = Literal["A", "B"]
-DOMAINS: tuple[Domain, Domain] = ("A", "B")
 PIXELS_PER_CALL = 64 * 64 * 64  # so many small images at once, or one large one
 
 

@@ -12,7 +12,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -29,6 +29,9 @@ AT_A_GLANCE: Mapping[Kind, int] = {
     "video": 16,
     "domains": 8,
 }
+
+Domain = Literal["A", "B"]
+DOMAINS: tuple[Domain, Domain] = ("A", "B")
 
 Examples = np.ndarray | Mapping[str, np.ndarray]
 Batch = tuple[Examples, np.ndarray | None]

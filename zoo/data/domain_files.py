@@ -3,16 +3,13 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
-from zoo.data.dataset import Dataset
+from zoo.data.dataset import DOMAINS, Dataset
 from zoo.data.domains import Domains
 from zoo.data.files import SUFFIXES, list_files, outside, shown
 from zoo.data.folder import load_folder
 from zoo.data.forms import DomainsForm, ImageForm
 from zoo.errors import DataError
-
-DOMAINS: tuple[Literal["A"], Literal["B"]] = ("A", "B")
 
 _LAYOUT = "A/ and B/, or trainA/ and trainB/ (and testA/ and testB/, valA/ and valB/)"
 _PREFIXES = {"train": "train", "validation": "val", "test": "test"}

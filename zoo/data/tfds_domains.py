@@ -4,7 +4,8 @@ from pathlib import Path
 
 from zoo.data import decoded, tfds
 from zoo.data.arrays import ArrayImages, check_split
-from zoo.data.domain_files import DOMAINS, common, of_domain
+from zoo.data.dataset import DOMAINS
+from zoo.data.domain_files import common, of_domain
 from zoo.data.domains import Domains
 from zoo.data.forms import DomainsForm
 from zoo.errors import DataError
