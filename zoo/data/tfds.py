@@ -222,7 +222,7 @@ def text_features(features: Any) -> list[str]:
     """Return the names of those TFDS features that are text."""
     import tensorflow_datasets as tfds
 
-    return [name for name, feature in features.items() if isinstance(feature, tfds.features.Text)]
+    return sorted(n for n, feature in features.items() if isinstance(feature, tfds.features.Text))
 
 
 def prepared_splits(builder: Any, name: str, domain: str = "") -> dict[str, str]:
@@ -290,7 +290,7 @@ def check_feature(builder: Any, name: str, feature: str) -> None:
     if feature not in features or not isinstance(features[feature], wanted):
         raise DataError(
             f"'{name}' has no feature '{feature}'; of TFDS only sets of images ('image') and of "
-            f"sounds ('audio') are read. Its features: {', '.join(features)}."
+            f"sounds ('audio') are read. Its features: {', '.join(sorted(features))}."
         )
 
 

@@ -100,7 +100,9 @@ def _chosen(features: Any, name: str, wanted: str) -> str:
             f"'{name}' holds {'images' if 'image' in features else 'sounds'}. Expected: text alone."
         )
     if not found:
-        raise DataError(f"'{name}' has no feature of text. Its features: {', '.join(features)}.")
+        raise DataError(
+            f"'{name}' has no feature of text. Its features: {', '.join(sorted(features))}."
+        )
     for feature in (wanted,) if wanted else ("text", *found[: len(found) == 1]):
         if feature in found:
             return feature
