@@ -14,6 +14,9 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope
 # Several processes whose OpenMP threads wait for each other take a multiple of the time.
 test test-backends test-wheels: export OMP_NUM_THREADS = 1
+# A test that trains an equal model again need not compile it again; on JAX that is most of the time.
+test-backends: export JAX_COMPILATION_CACHE_DIR = $(abspath $(VENV))/jax-cache
+test-backends: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0.2
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PYPROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 INSTALLED := $(VENV)/.installed
