@@ -43,6 +43,9 @@ def forward_flops(layer: Any) -> int:
     if isinstance(layer, layers.Conv1DTranspose | layers.Conv2DTranspose):
         # Each input position is spread over the whole kernel: (h, w, out, in).
         return 2 * math.prod(layer.input.shape[1:-1]) * math.prod(layer.kernel.shape)
+    if len(getattr(getattr(layer, "kernel", None), "shape", ())) == 4:
+        # A model's own convolution of images: as it is defined, whatever computes it.
+        return 2 * math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
     if any(len(weight.shape) > 1 for weight in layer.trainable_weights):
         raise NotImplementedError(
             f"forward_flops cannot count a {type(layer).__name__} yet. Add its formula."

@@ -40,8 +40,8 @@ class Row:
         parameters: Trainable parameters, checked against the model.
         passes: What the floating-point operations are counted from.
         image_shape: (H, W, C) of one image.
-        examples: What they are: images or sounds of noise, made-up sketches or sentences, or images
-            of noise of two domains, one of each.
+        examples: What they are: images or sounds of noise, made-up sketches or sentences, images
+            of noise of two domains, one of each, or images of noise with captions and embeddings.
         length: Samples of one sound, rows of one sketch or words of one sentence; None for images.
         counted: Elements of an example by which rates and operations are counted, in place of
             examples.
@@ -68,7 +68,7 @@ class Row:
     parameters: int
     passes: tuple[Pass, ...]
     image_shape: tuple[int, int, int] = (28, 28, 1)
-    examples: Literal["noise", "sketches", "sentences", "domains"] = "noise"
+    examples: Literal["noise", "sketches", "sentences", "domains", "captioned"] = "noise"
     length: int | None = None
     counted: int = 1
     kind: Literal["training", "sampling"] = "training"

@@ -5,6 +5,7 @@ from typing import Any
 from benchmarks.row import Pass, Row
 from benchmarks.rows_autoregressive import AUTOREGRESSIVE_ROWS
 from benchmarks.rows_sequences import SEQUENCE_ROWS
+from benchmarks.rows_stackgan import STACKGAN_ROWS
 from benchmarks.rows_translation import TRANSLATION_ROWS
 
 __all__ = ["ROWS", "Pass", "Row", "find"]
@@ -228,6 +229,7 @@ ROWS = (
     *AUTOREGRESSIVE_ROWS,
     *SEQUENCE_ROWS,
     *TRANSLATION_ROWS,
+    *STACKGAN_ROWS,
 )
 
 

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.captions import make_captions, make_embeddings
 from benchmarks.peak import backend_peak, numpy_peak
 from benchmarks.references import REFERENCES, Contender, fitted, parameter_count
 from benchmarks.rows import Row, find
@@ -113,6 +114,10 @@ def build(row: Row, name: str, examples: np.ndarray) -> tuple[Contender, dict[st
 
 def given_to_fit(row: Row, examples: np.ndarray) -> Any:
     """Return examples (N, ...) as a model of their kind is trained on them."""
+    if row.examples == "captioned":
+        count, size = len(examples), row.config["embedding_size"]
+        embeddings = make_embeddings(count, size)
+        return {"image": examples, "caption": make_captions(count), "embedding": embeddings}
     if row.examples != "domains":
         return examples
     return {"A": examples[:, 0].copy(), "B": examples[:, 1].copy()}

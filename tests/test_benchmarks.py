@@ -16,13 +16,14 @@ from benchmarks.references import REFERENCES
 from benchmarks.rows import ROWS, Pass, find
 from benchmarks.rows_autoregressive import AUTOREGRESSIVE_ROWS
 from benchmarks.rows_sequences import SEQUENCE_ROWS
+from benchmarks.rows_stackgan import STACKGAN_ROWS
 from benchmarks.rows_translation import TRANSLATION_ROWS
 from benchmarks.run import Peaks, Result, Spread, run_row
 from benchmarks.worker import build, epoch, make_examples, whole
 
 # Large networks, and those that make examples element by element, take long to run whole, and have
 # tests of their own.
-ELSEWHERE = (*AUTOREGRESSIVE_ROWS, *SEQUENCE_ROWS, *TRANSLATION_ROWS)
+ELSEWHERE = (*AUTOREGRESSIVE_ROWS, *SEQUENCE_ROWS, *TRANSLATION_ROWS, *STACKGAN_ROWS)
 QUICK_ROWS = [row for row in ROWS if row not in ELSEWHERE]
 SPREAD = Spread.of([3.0, 1.0, 2.0])
 

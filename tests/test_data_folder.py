@@ -257,7 +257,7 @@ def test_unusable_files_are_skipped_counted_and_named(mixed):
 def test_a_file_that_fails_later_is_named_where_the_folder_is_too_large_for_memory(mixed):
     parts = [load_folder(str(mixed), split=split, memory_bytes=OUT_OF_CORE)
              for split in ("train", "test")]  # fmt: skip
-    (dataset,) = (part for part in parts if len(part) and "truncated.png" in part._paths)
+    (dataset,) = (part for part in parts if len(part) and "truncated.png" in part.paths)
     with pytest.raises(DataError, match=r"truncated\.png' cannot be read: .*Replace or remove it"):
         everything(dataset)
 
@@ -265,7 +265,7 @@ def test_a_file_that_fails_later_is_named_where_the_folder_is_too_large_for_memo
 def test_the_stream_of_batches_names_the_file_that_fails(mixed):
     parts = [load_folder(str(mixed), split=split, memory_bytes=OUT_OF_CORE)
              for split in ("train", "test")]  # fmt: skip
-    (dataset,) = (part for part in parts if "truncated.png" in part._paths)
+    (dataset,) = (part for part in parts if "truncated.png" in part.paths)
     with pytest.raises(DataError, match=r"truncated\.png"):
         for _ in Batches(dataset, 1, seed=0).once():
             pass

@@ -1,21 +1,16 @@
 import gzip
-import importlib.util
 import os
 import shutil
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_tfds import write_sets
 
 from zoo.data import Batches, load, prepare
 from zoo.errors import DataError
-
-for module in ("tensorflow", "tensorflow_datasets"):
-    if importlib.util.find_spec(module) is None:
-        pytest.skip(f"needs {module}", allow_module_level=True)
 
 REAL = os.environ.get("ZOO_TEST_DATA")
 needs_real = pytest.mark.skipif(not REAL, reason="ZOO_TEST_DATA names no folder")
@@ -23,19 +18,8 @@ needs_real = pytest.mark.skipif(not REAL, reason="ZOO_TEST_DATA names no folder"
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory) -> Path:
-    """A TFDS folder with small sets of every form, made by builders of this test."""
-    from zoo.data.tensorflow_quiet import import_tensorflow
-
-    import_tensorflow("This test")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import tensorflow_datasets as tfds
-
-        root = tmp_path_factory.mktemp("tfds")
-        tfds.display_progress_bar(False)
-        for builder in builders(tfds, root):
-            builder.download_and_prepare()
-    return root
+    """A TFDS folder with small sets of every form, made by this test."""
+    return write_sets(tmp_path_factory.mktemp("tfds"), sets)
 
 
 @pytest.fixture
@@ -46,66 +30,45 @@ def data_dir(tiny, tmp_path, monkeypatch) -> Path:
     return tmp_path / "data"
 
 
-def builders(tfds, root):
-    """Yield builders whose examples come from functions below."""
-
-    def builder(name, features, splits):
-        class Tiny(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-            VERSION = tfds.core.Version("1.0.0")
-
-            def _info(self):
-                return tfds.core.DatasetInfo(
-                    builder=self, features=tfds.features.FeaturesDict(features(tfds))
-                )
-
-            def _split_generators(self, dl_manager):
-                return {split: self._generate_examples(split) for split in splits}
-
-            def _generate_examples(self, split):
-                yield from enumerate(splits[split])
-
-        Tiny.name = name
-        return Tiny(data_dir=root)
-
-    yield builder("tiny_labelled", labelled, {"train": pairs(20), "test": pairs(4, 100)})
-    yield builder("tiny_unsplit", labelled, {"train": pairs(20)})
-    yield builder(
+def sets(tfds):
+    """Yield sets whose examples come from functions below."""
+    image = tfds.features.Image
+    labelled = {
+        "image": image(shape=(6, 5, 3)),
+        "label": tfds.features.ClassLabel(names=["cat", "dog"]),
+    }
+    yield ("tiny_labelled", labelled, {"train": pairs(20), "test": pairs(4, 100)})
+    yield ("tiny_unsplit", labelled, {"train": pairs(20)})
+    yield (
         "tiny_binary",
-        lambda tfds: {"image": tfds.features.Image(shape=(4, 4, 1))},
+        {"image": image(shape=(4, 4, 1))},
         {"train": [{"image": mask(index)} for index in range(300)]},
     )
-    yield builder(
+    yield (
         "tiny_sizes",
-        lambda tfds: {"image": tfds.features.Image(shape=(None, None, 3))},
+        {"image": image(shape=(None, None, 3))},
         {
             "train": [
                 {"image": np.full((4, 4 + index, 3), 50 * index, np.uint8)} for index in (0, 1)
             ]
         },
     )
-    yield builder(
+    yield (
         "tiny_clear",
-        lambda tfds: {"image": tfds.features.Image(shape=(2, 2, 4))},
+        {"image": image(shape=(2, 2, 4))},
         {"train": [{"image": np.zeros((2, 2, 4), np.uint8)}]},
     )
-    yield builder(
+    yield (
         "tiny_unlabelled",
         labelled,
         {"train": pairs(3), "test": [{"image": picture(0), "label": -1}]},
     )
-    yield builder(
+    yield (
         "tiny_words",
-        lambda tfds: {"words": tfds.features.Text()},
+        {"words": tfds.features.Text()},
         {"train": [{"words": "no picture"}]},
     )
-    yield builder("tiny_odd", labelled, {"holdout": pairs(3)})
-
-
-def labelled(tfds):
-    return {
-        "image": tfds.features.Image(shape=(6, 5, 3)),
-        "label": tfds.features.ClassLabel(names=["cat", "dog"]),
-    }
+    yield ("tiny_odd", labelled, {"holdout": pairs(3)})
 
 
 def picture(index: int) -> np.ndarray:

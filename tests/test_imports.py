@@ -17,7 +17,10 @@ MODELS = (
     *("generators", "making", "autoregression", "variational", "sequences", "translation"),
     *("recurrence", "recurrent"),
 )
-LATENT = ("latent", "inversion", "attributes", "completion", "words", "tiling", "translating")
+LATENT = (
+    *("latent", "inversion", "attributes", "completion", "words", "tiling", "translating"),
+    "illustrating",
+)
 LAYERS = (
     ("zoo.errors", "zoo.card", "zoo.config", "zoo.protocols", "zoo.shapes", "zoo.priors"),
     ("zoo.registry", "zoo.backends"),

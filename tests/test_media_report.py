@@ -252,6 +252,9 @@ def test_the_fields_that_come_from_the_data_are_those_of_the_specs():
         dataset.TokensSpec(max_length=3, vocabulary=("a",)),
         dataset.VideoSpec(video_shape=(2, 8, 8, 1)),
         dataset.DomainsSpec(image_shape_a=(8, 8, 1), image_shape_b=(8, 8, 1)),
+        dataset.CaptionedSpec(
+            image_shape=(8, 8, 1), max_length=3, vocabulary=("a",), captions=("a",)
+        ),
     )
     assert {name for spec in specs for name in spec.config_values()} == FROM_DATA
 

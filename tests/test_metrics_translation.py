@@ -281,7 +281,7 @@ def write_domains(folder, size=16, count=20):
 
 
 def test_digits_in_two_styles_have_all_figures_unasked(trained, capsys, monkeypatch):
-    monkeypatch.setattr("zoo.metrics.classifier.MAX_EPOCHS", 1)
+    monkeypatch.setattr("zoo.metrics.learning.MAX_EPOCHS", 1)
     code, figures, _ = evaluate(capsys, trained)
     assert code == 0
     of_labels = {name for name in figures if name.startswith("label_accuracy")}

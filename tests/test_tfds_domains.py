@@ -1,37 +1,21 @@
-import importlib.util
 import shutil
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_tfds import write_sets
 
 from zoo.data import load
 from zoo.data.summary import kind_of
 from zoo.errors import DataError
 
-for module in ("tensorflow", "tensorflow_datasets"):
-    if importlib.util.find_spec(module) is None:
-        pytest.skip(f"needs {module}", allow_module_level=True)
-
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory) -> Path:
     """A TFDS folder with small sets of two domains, in the form of `cycle_gan`'s."""
-    from zoo.data.tensorflow_quiet import import_tensorflow
-
-    import_tensorflow("This test")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import tensorflow_datasets as tfds
-
-        root = tmp_path_factory.mktemp("tfds-domains")
-        tfds.display_progress_bar(False)
-        for builder in builders(tfds, root):
-            builder.download_and_prepare()
-    return root
+    return write_sets(tmp_path_factory.mktemp("tfds-domains"), sets)
 
 
 @pytest.fixture(autouse=True)
@@ -42,36 +26,24 @@ def data_dir(tiny, tmp_path, monkeypatch) -> Path:
     return tmp_path / "tfds"
 
 
-def builders(tfds, root):
-    def builder(name, splits, label_names=("A", "B")):
-        class Tiny(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-            VERSION = tfds.core.Version("1.0.0")
-
-            def _info(self):
-                features = {
-                    "image": tfds.features.Image(),
-                    "label": tfds.features.ClassLabel(names=list(label_names)),
-                }
-                features = tfds.features.FeaturesDict(features)
-                return tfds.core.DatasetInfo(builder=self, features=features)
-
-            def _split_generators(self, dl_manager):
-                return {split: self._generate_examples(split) for split in splits}
-
-            def _generate_examples(self, split):
-                label = split[-1] if split[-1] in label_names else label_names[0]
-                for index, image in enumerate(splits[split]):
-                    yield index, {"image": image, "label": label}
-
-        Tiny.name = name
-        return Tiny(data_dir=root)
+def sets(tfds):
+    def of_domains(name, splits, label_names=("A", "B")):
+        labels = tfds.features.ClassLabel(names=list(label_names))
+        examples = {
+            split: [
+                {"image": image, "label": split[-1] if split[-1] in label_names else label_names[0]}
+                for image in images
+            ]
+            for split, images in splits.items()
+        }
+        return name, {"image": tfds.features.Image(), "label": labels}, examples
 
     whole = {"trainA": flat(5), "trainB": flat(3, 100), "testA": flat(2, 50), "testB": flat(2, 150)}
-    yield builder("tiny_domains", whole)
-    yield builder("tiny_untested", {"trainA": flat(20), "trainB": flat(10, 100)})
-    yield builder("tiny_sizes", {**whole, "trainB": [*flat(1), *flat(1, size=(4, 9))]})
-    yield builder("tiny_half", {"trainA": flat(3)})
-    yield builder("tiny_plain", {"train": flat(3)}, label_names=("cat", "dog"))
+    yield of_domains("tiny_domains", whole)
+    yield of_domains("tiny_untested", {"trainA": flat(20), "trainB": flat(10, 100)})
+    yield of_domains("tiny_sizes", {**whole, "trainB": [*flat(1), *flat(1, size=(4, 9))]})
+    yield of_domains("tiny_half", {"trainA": flat(3)})
+    yield of_domains("tiny_plain", {"train": flat(3)}, label_names=("cat", "dog"))
 
 
 def flat(count: int, level: int = 0, size: tuple[int, int] = (6, 5)) -> list[np.ndarray]:

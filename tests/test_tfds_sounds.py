@@ -1,38 +1,22 @@
-import importlib.util
 import shutil
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sounds import tone
+from tiny_tfds import write_sets
 
 from zoo.data import describe, load
 from zoo.data.summary import kind_of
 from zoo.errors import DataError
 
-for module in ("tensorflow", "tensorflow_datasets"):
-    if importlib.util.find_spec(module) is None:
-        pytest.skip(f"needs {module}", allow_module_level=True)
-
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory) -> Path:
-    """A TFDS folder with small sets of sounds, made by builders of this test."""
-    from zoo.data.tensorflow_quiet import import_tensorflow
-
-    import_tensorflow("This test")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import tensorflow_datasets as tfds
-
-        root = tmp_path_factory.mktemp("tfds")
-        tfds.display_progress_bar(False)
-        for builder in builders(tfds, root):
-            builder.download_and_prepare()
-    return root
+    """A TFDS folder with small sets of sounds, made by this test."""
+    return write_sets(tmp_path_factory.mktemp("tfds"), sets)
 
 
 @pytest.fixture(autouse=True)
@@ -42,42 +26,24 @@ def data_dir(tiny, tmp_path, monkeypatch) -> Path:
     return tmp_path / "data"
 
 
-def builders(tfds, root):
-    def builder(name, features, splits):
-        class Tiny(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-            VERSION = tfds.core.Version("1.0.0")
-
-            def _info(self):
-                return tfds.core.DatasetInfo(
-                    builder=self, features=tfds.features.FeaturesDict(features)
-                )
-
-            def _split_generators(self, dl_manager):
-                return {split: self._generate_examples(split) for split in splits}
-
-            def _generate_examples(self, split):
-                yield from enumerate(splits[split])
-
-        Tiny.name = name
-        return Tiny(data_dir=root)
-
+def sets(tfds):
     audio, label = tfds.features.Audio, tfds.features.ClassLabel(names=["no", "yes"])
-    yield builder(
+    yield (
         "tiny_spoken",
         {"audio": audio(sample_rate=8000), "label": label},
         {"train": [*spoken(20), {"audio": np.zeros(9, np.int64), "label": 0}], "test": spoken(3)},
     )
-    yield builder(
+    yield (
         "tiny_floats",
         {"audio": audio(shape=(50,), dtype=np.float32, sample_rate=16_000)},
         {"train": [{"audio": tone(50, peak=0.1 * k).astype(np.float32)} for k in range(1, 11)]},
     )
-    yield builder(
+    yield (
         "tiny_stereo",
         {"audio": audio(shape=(None, 2), sample_rate=8000)},
         {"train": [{"audio": np.ones((9, 2), np.int64)}]},
     )
-    yield builder("tiny_rateless", {"audio": audio()}, {"train": [{"audio": np.ones(9, np.int64)}]})
+    yield ("tiny_rateless", {"audio": audio()}, {"train": [{"audio": np.ones(9, np.int64)}]})
 
 
 def levels(number: int) -> np.ndarray:

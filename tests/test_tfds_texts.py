@@ -1,12 +1,11 @@
-import importlib.util
 import shutil
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_tfds import write_sets
 
 from zoo.data.forms import TextForm
 from zoo.data.summary import kind_of
@@ -14,28 +13,13 @@ from zoo.data.tfds_texts import load_tfds_texts
 from zoo.data.vocabulary import text_of
 from zoo.errors import DataError
 
-for module in ("tensorflow", "tensorflow_datasets"):
-    if importlib.util.find_spec(module) is None:
-        pytest.skip(f"needs {module}", allow_module_level=True)
-
 PLAY = "First:\nSpeak, speak.\n\nSecond:\nSpeak \u00e9.\n"
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory) -> Path:
-    """A TFDS folder with small sets of text, made by builders of this test."""
-    from zoo.data.tensorflow_quiet import import_tensorflow
-
-    import_tensorflow("This test")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import tensorflow_datasets as tfds
-
-        root = tmp_path_factory.mktemp("tfds")
-        tfds.display_progress_bar(False)
-        for builder in builders(tfds, root):
-            builder.download_and_prepare()
-    return root
+    """A TFDS folder with small sets of text, made by this test."""
+    return write_sets(tmp_path_factory.mktemp("tfds"), sets)
 
 
 @pytest.fixture(autouse=True)
@@ -45,40 +29,22 @@ def data_dir(tiny, tmp_path, monkeypatch) -> Path:
     return tmp_path / "data"
 
 
-def builders(tfds, root):
-    def builder(name, features, splits):
-        class Tiny(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-            VERSION = tfds.core.Version("1.0.0")
-
-            def _info(self):
-                return tfds.core.DatasetInfo(
-                    builder=self, features=tfds.features.FeaturesDict(features)
-                )
-
-            def _split_generators(self, dl_manager):
-                return {split: self._generate_examples(split) for split in splits}
-
-            def _generate_examples(self, split):
-                yield from enumerate(splits[split])
-
-        Tiny.name = name
-        return Tiny(data_dir=root)
-
+def sets(tfds):
     text, label = tfds.features.Text(), tfds.features.ClassLabel(names=["no", "yes"])
-    yield builder(
+    yield (
         "tiny_reviews",
         {"text": text, "title": text, "label": label},
         {"train": [{"text": f"good {k}", "title": "t", "label": 1} for k in range(20)]},
     )
-    yield builder(
+    yield (
         "tiny_play",
         {"script": text},
         {"train": [{"script": PLAY}], "test": [{"script": "Speak.\n"}, {"script": b"\xff"}]},
     )
-    yield builder("tiny_pair", {"a": text, "b": text}, {"train": [{"a": "x", "b": "y"}] * 2})
-    yield builder("tiny_numbers", {"label": label}, {"train": [{"label": 1}] * 2})
+    yield ("tiny_pair", {"a": text, "b": text}, {"train": [{"a": "x", "b": "y"}] * 2})
+    yield ("tiny_numbers", {"label": label}, {"train": [{"label": 1}] * 2})
     image = tfds.features.Image(shape=(2, 2, 1))
-    yield builder(
+    yield (
         "tiny_captions",
         {"image": image, "text": text},
         {"train": [{"image": np.ones((2, 2, 1), np.uint8), "text": "x"}] * 2},
@@ -135,7 +101,7 @@ def test_one_of_several_texts_is_named_after_the_set():
 
 def test_kinds_are_known_before_and_after_reading():
     assert [kind_of(f"tiny_{name}") for name in ("reviews", "captions", "numbers")] == [
-        *("tokens", "image", "image")
+        *("tokens", "captioned", "image")
     ]
     read("tiny_reviews")
     assert kind_of("tfds:tiny_reviews") == "tokens"

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from zoo.errors import PluginError
 
-Kind = Literal["image", "waveform", "strokes", "tokens", "video", "domains"]
+Kind = Literal["image", "waveform", "strokes", "tokens", "video", "domains", "captioned"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")

@@ -21,6 +21,7 @@ _AUGMENTATIONS: Mapping[Kind, str] = {
     "image": "zoo.data.augment:Augmentation",
     "strokes": "zoo.data.stroke_augmentation:StrokeAugmentation",
     "domains": "zoo.data.augment:DomainsAugmentation",
+    "captioned": "zoo.data.augment:CaptionedAugmentation",
 }
 
 

@@ -136,6 +136,35 @@ class Translates(Protocol):
 
 
 @runtime_checkable
+class Illustrates(Protocol):
+    """A model that makes images of text; it is `Conditional` on "text".
+
+    Its `sample(count, *, seed=0, texts=None, embeddings=None)` returns what the data are: images
+    (N, H, W, C) as "image", and the texts as it read them, int32 (N, T), as "caption". They are
+    made of the texts in turn; those that are not given are the configuration's `captions`. Where
+    embeddings are given, one for each text, the texts are their titles. Image i is made of noise
+    that the seed and i decide, whatever the texts are.
+    """
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the embeddings (N, E) of texts.
+
+        Raises:
+            DataError: If a text is empty, too long, or of words that the model knows none of; or
+                if its embeddings come from elsewhere, and the text is not one of `captions`.
+        """
+        ...
+
+    def draw_noise(self, count: int, *, seed: int = 0) -> np.ndarray:
+        """Return what images are made of beside text, (N, Z); the seed decides it."""
+        ...
+
+    def illustrate(self, noise: np.ndarray, embeddings: np.ndarray) -> np.ndarray:
+        """Return images (N, H, W, C) of noise (N, Z) and embeddings (N, E)."""
+        ...
+
+
+@runtime_checkable
 class Conditional(Protocol):
     """A model that can be told what to make."""
 

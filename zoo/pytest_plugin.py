@@ -5,7 +5,7 @@ pytest loads this by the entry point `pytest11`, wherever the zoo is installed.
 
 import pytest
 
-pytest.register_assert_rewrite("zoo.testing.contract")
+pytest.register_assert_rewrite("zoo.testing.claims", "zoo.testing.contract")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from zoo.checkpoints import latest_checkpoint, save_checkpoint
 from zoo.data import Batches
-from zoo.data.dataset import AT_A_GLANCE
+from zoo.data.dataset import AT_A_GLANCE, Examples
 from zoo.doctor import Finding, TrainingDoctor, line_of
 from zoo.engine.state import averaged, read_state, restore_state
 from zoo.errors import Interrupted, NonFiniteError
@@ -35,6 +35,7 @@ REPORT_SECONDS = 30.0
 CHECKPOINT_SHARE = 0.05  # of the time, at most; large models are saved less often
 HELD_OUT_BATCH = 500
 DOCTORS_EXAMPLES = 512
+OF_IMAGES = ("image", "captioned")  # kinds of which an example is one image, whatever goes with it
 
 
 class Recorder(keras.callbacks.Callback):
@@ -182,7 +183,7 @@ class Recorder(keras.callbacks.Callback):
             if supports(self.model, GenerativeModel):
                 count = AT_A_GLANCE[self.card.kind]
                 samples = self.model.sample(count, seed=self.run.request.seed)
-                self.doctor.check_samples(samples)
+                self.doctor.check_samples(_images(samples))
             else:
                 count = min(AT_A_GLANCE[self.card.kind], len(self.held_out))
                 examples, _ = self.held_out.read(choose(self.held_out, count, seed=0))
@@ -194,7 +195,7 @@ class Recorder(keras.callbacks.Callback):
         means = self.model.metrics_variables
         kept = [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in means]
         # Sounds and films are large: of them only as many as are trained on at once.
-        most = HELD_OUT_BATCH if self.card.kind == "image" else self.run.request.batch_size
+        most = HELD_OUT_BATCH if self.card.kind in OF_IMAGES else self.run.request.batch_size
         size = min(most, len(self.held_out))
         batches = Batches(self.held_out, size, seed=0, shuffle=False, drop_remainder=False)
         totals = dict.fromkeys(self._player_of, 0.0)
@@ -210,10 +211,10 @@ class Recorder(keras.callbacks.Callback):
 
     def _examples(self) -> np.ndarray | None:
         """Return held-out images that the doctor compares samples with; None of other data."""
-        if self.card.kind != "image":
+        if self.card.kind not in OF_IMAGES:
             return None
         count = min(DOCTORS_EXAMPLES, len(self.held_out))
-        return np.asarray(self.held_out.read(choose(self.held_out, count, seed=0))[0])
+        return _images(self.held_out.read(choose(self.held_out, count, seed=0))[0])
 
     def _found(self, finding: Finding) -> None:
         self.run.log_finding(asdict(finding))
@@ -231,6 +232,11 @@ class Recorder(keras.callbacks.Callback):
                 f"The term '{term}' of player '{player}' became {logs[term]} at step {self.step}. "
                 f"{kept} Lower the learning rate, clip the gradients, or use --precision float32."
             )
+
+
+def _images(examples: Examples) -> np.ndarray:
+    """Return the images of examples, without their captions where they have any."""
+    return np.asarray(examples["image"] if isinstance(examples, Mapping) else examples)
 
 
 def _terms_line(terms: Mapping[str, Any]) -> str:

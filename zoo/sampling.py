@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo.data.dataset import (
     AT_A_GLANCE,
+    CaptionedSpec,
     ImageSpec,
     Spec,
     StrokesSpec,
@@ -20,18 +21,21 @@ from zoo.data.dataset import (
 from zoo.data.forms import SoundForm
 from zoo.data.waveforms import resample
 from zoo.errors import ZooError, did_you_mean
+from zoo.illustrating import check_illustrates, embed_texts, illustrate_each
 from zoo.media import save_samples
-from zoo.media.latent_page import page_of
+from zoo.media.captioned import save_captioned_rows
+from zoo.media.latent_page import Page, PicturePage, page_of
 from zoo.media.latent_subject import page_path
 from zoo.metrics.examples import choose
 from zoo.planning import card_of, held_out, load_dataset
-from zoo.protocols import Conditional, GenerativeModel, supports
+from zoo.protocols import Conditional, GenerativeModel, Illustrates, supports
 from zoo.runs import Run
 from zoo.training import load_model
 from zoo.translation import RoundTrip, round_trips
 from zoo.watching import growing_sound, watched
 
 COUNT_OF_EACH = 10  # samples at each of several temperatures, where no count is asked for
+COUNT_OF_TEXT = 8  # images of each text, where no count is asked for
 
 
 def write_samples(
@@ -44,6 +48,8 @@ def write_samples(
     options: Mapping[str, float | None] | None = None,
     seconds: float | None = None,
     sample_rate_hz: int | None = None,
+    texts: Sequence[str] = (),
+    embeddings: Path | None = None,
     out: Path | None = None,
 ) -> list[Path]:
     """Draw samples from a run's model and return what was written, the picture first.
@@ -54,13 +60,17 @@ def write_samples(
 
     Args:
         run: The run, on its backend.
-        count: How many; of each, where there are several temperatures.
+        count: How many; of each, where there are several temperatures or texts are given.
         seed: Decides the samples.
         class_name: What to sample, where the model takes a class.
         temperatures: One temperature, or several to be seen one below the other.
         options: Further options of the model's `sample`, by name; None is not given.
         seconds: Length of sounds, where the model can make any.
         sample_rate_hz: Rate of the WAV files; None takes the model's.
+        texts: What to make images of, where the model takes text: a row for each, in which the
+            images of a column are made of the same noise.
+        embeddings: File of their embeddings, where the model was trained on such; without texts
+            there is a row for all of its captions.
         out: File to write.
 
     Raises:
@@ -69,15 +79,14 @@ def write_samples(
     model = load_model(run)
     kind = card_of(run.request).kind
     if not supports(model, GenerativeModel):
-        asked = {**(options or {}), "class": class_name, "temperature": temperatures or None}
-        _refuse_options(run, {**asked, "seconds": seconds, "sample_rate": sample_rate_hz})
+        asked: dict[str, Any] = {**(options or {}), "class": class_name, "seconds": seconds}
+        asked |= {"temperature": temperatures or None, "sample_rate": sample_rate_hz}
+        _refuse_options(run, {**asked, "text": texts or None, "embeddings": embeddings})
         trips = _trips(run, model, count or AT_A_GLANCE[kind], seed)
         return save_samples(load_dataset(run, "train").spec, trips, out or run.path / "samples")
+    given = _options(run, model, {**(options or {}), "temperature": next(iter(temperatures), None)})
     if len(temperatures) > 1:
         page = page_of(kind, model, run.request.model)
-    if count is None:
-        count = COUNT_OF_EACH if len(temperatures) > 1 else AT_A_GLANCE[kind]
-    given = _options(run, model, {**(options or {}), "temperature": next(iter(temperatures), None)})
     if sample_rate_hz is not None:
         if kind != "waveform":
             raise ZooError(f"--sample-rate is for sounds, and '{run.request.model}' makes none.")
@@ -89,18 +98,21 @@ def write_samples(
                 "--seconds."
             )
         given["length"] = max(1, round(seconds * model.config.sample_rate_hz))
-    if class_name is not None:
-        given["labels"] = np.full(count, _label(run, model, class_name), "int32")
+    label = None if class_name is None else _label(run, model, class_name)
+    if texts or embeddings is not None:
+        check_illustrates(run, model)
+        number = count or COUNT_OF_TEXT
+        return [
+            _write_rows(run, model, texts, count=number, seed=seed, embeddings=embeddings, out=out)
+        ]
+    if count is None:
+        count = COUNT_OF_EACH if len(temperatures) > 1 else AT_A_GLANCE[kind]
+    if label is not None:
+        given["labels"] = np.full(count, label, "int32")
     if len(temperatures) > 1:
-        path = page_path(run, page, "samples", out or run.path / f"samples{page.suffix}")
-        titles = [f"temperature {temperature:g}" for temperature in temperatures]
-        groups = []
-        for temperature in temperatures:
-            with watched(model.sample, "Sampling") as shown:
-                changed = {**given, "temperature": temperature}
-                groups.append(model.sample(count, seed=seed, **changed, **shown))
-        page.sections(titles, groups, path)
-        return [path]
+        return [
+            _write_sections(run, model, page, temperatures, given, count=count, seed=seed, out=out)
+        ]
     with ExitStack() as stack:
         path = out or run.path / "samples"
         preview = None
@@ -114,6 +126,47 @@ def write_samples(
         samples = np.stack([resample(one, spec.sample_rate_hz, sample_rate_hz) for one in samples])
         spec = WaveformSpec(sample_rate_hz=sample_rate_hz, length=samples.shape[1])
     return save_samples(spec, samples, path)
+
+
+def _write_rows(
+    run: Run,
+    model: Illustrates,
+    texts: Sequence[str],
+    *,
+    count: int,
+    seed: int,
+    embeddings: Path | None,
+    out: Path | None,
+) -> Path:
+    """Write a row of images for each text and return the file."""
+    path = page_path(run, PicturePage(np.asarray), "samples", out or run.path / "samples.png")
+    captions, vectors = embed_texts(run, model, texts, embeddings)
+    images = illustrate_each(model, vectors, count, seed=seed)  # (R, N, H, W, C)
+    save_captioned_rows(images, captions, path)
+    return path
+
+
+def _write_sections(
+    run: Run,
+    model: Any,
+    page: Page,
+    temperatures: Sequence[float],
+    given: Mapping[str, Any],
+    *,
+    count: int,
+    seed: int,
+    out: Path | None,
+) -> Path:
+    """Write samples at several temperatures, one below the other, and return the file."""
+    path = page_path(run, page, "samples", out or run.path / f"samples{page.suffix}")
+    titles = [f"temperature {temperature:g}" for temperature in temperatures]
+    groups = []
+    for temperature in temperatures:
+        with watched(model.sample, "Sampling") as shown:
+            changed = {**given, "temperature": temperature}
+            groups.append(model.sample(count, seed=seed, **changed, **shown))
+    page.sections(titles, groups, path)
+    return path
 
 
 def _refuse_options(run: Run, asked: Mapping[str, Any]) -> None:
@@ -144,9 +197,16 @@ def _options(run: Run, model: Any, asked: Mapping[str, float | None]) -> dict[st
     return given
 
 
-def _spec(run: Run, model: Any, samples: np.ndarray) -> Spec:
+def _spec(run: Run, model: Any, samples: Any) -> Spec:
     """Return the description of a sample; the data, which may be gone by now, are not asked."""
     kind, config = card_of(run.request).kind, model.config
+    if kind == "captioned":
+        return CaptionedSpec(
+            image_shape=samples["image"].shape[1:],
+            max_length=samples["caption"].shape[1],
+            vocabulary=config.vocabulary,
+            captions=config.captions,
+        )
     if kind == "waveform":
         return WaveformSpec(sample_rate_hz=config.sample_rate_hz, length=samples.shape[1])
     if kind == "video":

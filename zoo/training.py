@@ -97,6 +97,8 @@ class Trainer:
             state, position = load_checkpoint(checkpoint)
             restore_state(model, state, ("model", "optimizer"))
             recorder.go_on(position["step"], state)
+        else:
+            self.prepare(model, dataset)
         if recorder.step > last_step:
             raise RunError(
                 f"'{self.run.path}' has trained {recorder.step} steps already. Expected: to train "
@@ -114,6 +116,17 @@ class Trainer:
         _save_archive(model, self.run)
         recorder.report()
 
+    def prepare(self, model: Any, dataset: Dataset) -> None:
+        """Give a fresh model what it is to begin with; by default nothing.
+
+        A plugin's own trainer overrides it. It is called once: of a run with a checkpoint, the
+        checkpoint holds what was given.
+
+        Args:
+            model: The model, compiled.
+            dataset: What it is trained on.
+        """
+
 
 def train_anew(request: RunRequest, out: Path | None = None, **options: Any) -> Run:
     """Make a run and train it; a run that fails before its first checkpoint leaves nothing.
@@ -130,7 +143,8 @@ def train_anew(request: RunRequest, out: Path | None = None, **options: Any) -> 
     try:
         return train_on(run, request, **options)
     except BaseException:
-        if latest_checkpoint(run.checkpoints_path) is None:
+        # Nothing was trained: neither this run nor one within it, such as a first stage.
+        if not any(latest_checkpoint(path) for path in run.path.rglob("checkpoints")):
             run.remove()
         raise
 

@@ -10,7 +10,14 @@ from types import MappingProxyType
 
 import numpy as np
 
-from benchmarks.references import adversarial, autoregressive, sequences, translation, vae
+from benchmarks.references import (
+    adversarial,
+    autoregressive,
+    sequences,
+    stackgan,
+    translation,
+    vae,
+)
 from benchmarks.references.contender import Contender, fitted, parameter_count
 from benchmarks.rows import Row
 
@@ -52,5 +59,7 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType(
         "torch-cyclegan": Reference("torch", translation.torch_cyclegan),
         "torch-discogan": Reference("torch", translation.torch_discogan),
         "torch-generator": Reference("torch", translation.torch_generator),
+        "torch-stackgan": Reference("torch", stackgan.torch_stackgan),
+        "torch-stackgan-sampling": Reference("torch", stackgan.torch_stackgan_sampling),
     }
 )

@@ -12,7 +12,9 @@ from zoo.registry import printable
 _SOURCES = (
     "Also: images, sounds, films, sketches and text by their path, and any TensorFlow Datasets set "
     "of images, sounds or text by its name (mnist, or tfds:mnist). Two domains: a folder of A/ and "
-    "B/, cycle_gan/horse2zebra and its kin, two sets (--data-b), or one (--pair)."
+    "B/, cycle_gan/horse2zebra and its kin, two sets (--data-b), or one (--pair). Images with "
+    "captions: a folder with captions.tsv, captions.csv or a .txt beside each image, and "
+    "coco_captions and its kin."
 )
 
 _LISTED = 20  # class names that a screen has room for
@@ -65,6 +67,8 @@ def info(name: str, as_json: bool, form: dict[str, Any]) -> None:
 
 
 def _examples(about: dict[str, Any]) -> str:
+    if "captions" in about:
+        return f"{about['count']} examples with {about['captions']} captions"
     if "paired" not in about:
         return f"{about['count']} examples"
     pairs = ", in pairs" if about["paired"] else ""
@@ -90,7 +94,7 @@ def _text(value: object) -> str:
     "-n",
     "--count",
     type=click.IntRange(min=1),
-    help="How many.  [default: 64; 16 films, 8 sounds, 8 of each domain]",
+    help="How many.  [default: 64; 32 with captions, 16 films, 8 sounds, 8 of each domain]",
 )
 @click.option("--split", default="train", show_default=True, help="train, validation or test.")
 @form_options

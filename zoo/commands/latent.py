@@ -1,4 +1,4 @@
-"""`zoo latent`; the commands about words stand in `latent_words`."""
+"""`zoo latent`; what is about text stands in `latent_texts` and `latent_words`."""
 
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ from zoo.commands.latent_options import (
     source,
     split_option,
 )
+from zoo.commands.latent_texts import captions
 from zoo.commands.latent_words import analogy, neighbours, word_map
 from zoo.registry import printable
 
@@ -31,7 +32,7 @@ def latent() -> None:
     """
 
 
-for _command in (neighbours, analogy, word_map):
+for _command in (captions, neighbours, analogy, word_map):
     latent.add_command(_command)
 
 

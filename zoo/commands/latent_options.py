@@ -1,6 +1,6 @@
 """What the commands of `zoo latent` share: their options, and how they open a run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from zoo.media.latent_subject import Subject
+    from zoo.runs import Run
 
 
 class Numbers(click.ParamType):
@@ -103,3 +104,12 @@ def arrays(concepts: tuple[tuple[int, ...], ...]) -> "list[np.ndarray]":
     import numpy as np
 
     return [np.array(numbers) for numbers in concepts]
+
+
+def warn_of_unknown_words(run: "Run", texts: Sequence[str]) -> None:
+    """Name on stderr the words of texts that the model of a run does not know, if any."""
+    from zoo.illustrating import warning_of_unknown_words
+
+    warning = warning_of_unknown_words(run.request.config, texts)
+    if warning is not None:
+        click.echo(f"warning: {warning}", err=True)

@@ -105,8 +105,8 @@ _FORM_OPTIONS = (
         "--max-length",
         type=click.IntRange(1, 10_000),
         metavar="N",
-        help="Leave out sketches of more points, or passages of more tokens.  [default: 250 "
-        "points, 60 words, 200 characters]",
+        help="Leave out sketches of more points, or passages and captions of more tokens.  "
+        "[default: 250 points, 60 words, 200 characters]",
     ),
     click.option(
         "--tokens",
@@ -126,6 +126,11 @@ _FORM_OPTIONS = (
         help="What an example of text is.  [default: line]",
     ),
     *_DOMAINS_OPTIONS,
+    click.option(
+        "--embeddings",
+        metavar="FILE",
+        help="An .npz file with an embedding of every caption; without, the model makes its own.",
+    ),
 )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from zoo.commands.latent_options import warn_of_unknown_words
 from zoo.commands.options import Temperatures
 
 
@@ -13,7 +14,8 @@ from zoo.commands.options import Temperatures
     "-n",
     "--count",
     type=click.IntRange(1, 100_000),
-    help="How many.  [default: 64; 16 films, 8 sounds, 10 of each of several temperatures]",
+    help="How many.  [default: 64; 32 with captions, 16 films, 8 sounds, 8 of each text, 10 of "
+    "each of several temperatures]",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("--class", "class_name", help="Name of the class, for class-conditional models.")
@@ -52,6 +54,26 @@ from zoo.commands.options import Temperatures
     help="Rate in Hz of the WAV files.  [default: the model's]",
 )
 @click.option(
+    "--text",
+    "texts",
+    multiple=True,
+    help="What to make images of; for models that take text. Can be given again: a row for each.",
+)
+@click.option(
+    "--texts",
+    "texts_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File with a text a line, in place of --text or beside it.",
+)
+@click.option(
+    "--embeddings",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="An .npz file of embeddings, for models that were trained on such: of the texts that are "
+    "given, or else images of all that it holds are made.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="File to write; sounds are written as WAV too, beside the picture.  [default: samples.png "
@@ -69,14 +91,19 @@ def sample(
     nucleus: float | None,
     seconds: float | None,
     sample_rate_hz: int | None,
+    texts: tuple[str, ...],
+    texts_file: Path | None,
+    embeddings: Path | None,
     out: Path | None,
 ) -> None:
     """Draw samples from a trained RUN and write them as a picture, a film, sounds, or text."""
     from zoo.planning import open_run
 
     opened = open_run(run)  # before what imports Keras, for it chooses the backend
+    from zoo.illustrating import read_texts
     from zoo.sampling import write_samples
 
+    asked = [*texts, *(read_texts(texts_file) if texts_file is not None else ())]
     written = write_samples(
         opened,
         count,
@@ -86,8 +113,12 @@ def sample(
         options={"truncation": truncation, "top_k": top_k, "nucleus": nucleus},
         seconds=seconds,
         sample_rate_hz=sample_rate_hz,
+        texts=asked,
+        embeddings=embeddings,
         out=out,
     )
+    if asked:
+        warn_of_unknown_words(opened, asked)
     if written[0].suffix == ".txt":
         click.echo(written[0].read_text(encoding="utf-8"), nl=False)
     click.echo(f"Samples: {', '.join(map(str, written))}")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from zoo.data.batches import Batches
     from zoo.data.dataset import (
         Batch,
+        CaptionedSpec,
         Dataset,
         DomainsSpec,
         Examples,
@@ -31,6 +32,7 @@ _MODULES = {
     "RECIPES": "augment",
     "Batches": "batches",
     "Batch": "dataset",
+    "CaptionedSpec": "dataset",
     "Dataset": "dataset",
     "DomainsSpec": "dataset",
     "Examples": "dataset",
@@ -51,6 +53,7 @@ __all__ = [
     "Augmentation",
     "Batch",
     "Batches",
+    "CaptionedSpec",
     "Dataset",
     "DomainsSpec",
     "Examples",

@@ -1,6 +1,7 @@
 """Images as one array, in memory or mapped from a file."""
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,6 +26,7 @@ class ArrayImages:
         white: The integer that stands for 1.0.
         fingerprint: Digest of the content; computed where it is not given.
         skipped: "path: reason" of every file that could not be used.
+        paths: The file of each image, where there are files.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class ArrayImages:
         white: int = 255,
         fingerprint: str | None = None,
         skipped: tuple[str, ...] = (),
+        paths: Sequence[str] = (),
     ):
         _, height, width, channels = pixels.shape
         self.name = name
@@ -47,8 +50,9 @@ class ArrayImages:
         self.spec = ImageSpec(image_shape=(height, width, channels), class_names=class_names)
         self.fingerprint = fingerprint or content_digest(pixels, labels, white)
         self.skipped = skipped
+        self.labels = labels
+        self.paths = paths
         self._pixels = pixels
-        self._labels = labels
         self._white = np.float32(white)
 
     def __len__(self) -> int:
@@ -58,7 +62,7 @@ class ArrayImages:
         """Return the images at `indices` (B,) as float32 (B, H, W, C), and their labels."""
         # The division, not a product with the inverse, gives exactly 1.0 for white.
         images = np.divide(self._pixels[indices], self._white, dtype=np.float32)
-        return images, None if self._labels is None else self._labels[indices]
+        return images, None if self.labels is None else self.labels[indices]
 
 
 def content_digest(pixels: np.ndarray, labels: np.ndarray | None, white: int) -> str:

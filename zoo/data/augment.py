@@ -90,6 +90,28 @@ class DomainsAugmentation:
         return {domain: change(examples[domain], epoch, step) for domain, change in changes}
 
 
+class CaptionedAugmentation:
+    """Changes the images of a batch and leaves what is said of them; see `Augmentation`.
+
+    Args:
+        recipe: Names out of `RECIPES`, separated by commas, applied in this order.
+        seed: Of the run.
+
+    Raises:
+        DataError: If a name is unknown, or KerasCV or TensorFlow is not installed.
+    """
+
+    def __init__(self, recipe: str, seed: int):
+        self._of_images = Augmentation(recipe, seed)
+        self.names = self._of_images.names
+
+    def __call__(
+        self, examples: Mapping[str, np.ndarray], epoch: int, step: int
+    ) -> dict[str, np.ndarray]:
+        """Return the examples with changed copies of their images (B, H, W, C)."""
+        return {**examples, "image": self._of_images(examples["image"], epoch, step)}
+
+
 def _parse(recipe: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in recipe.split(","))
     for name in names:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.dataset import Dataset, Examples, Sequences, Unpaired
+from zoo.data.dataset import Captioned, Dataset, Examples, Sequences, Unpaired
 from zoo.errors import DataError
 
 # Shapes: N examples, B batch.
@@ -71,6 +71,7 @@ class Batches:
         """Return the indices (N,) of all examples in the order of `epoch`.
 
         Shuffled examples of two domains have indices (N, 2): those of A and of B are drawn apart.
+        So have shuffled images with captions: with each goes a draw of one of its captions.
         """
         count = len(self.dataset)
         if not self._shuffle:
@@ -83,6 +84,10 @@ class Batches:
         # the same in all versions and on all platforms.
         keys = np.random.PCG64([self.seed, epoch]).random_raw(count)
         order = np.argsort(keys, kind="stable")
+        if isinstance(self.dataset, Captioned):
+            # The high bits decide the order; the low ones are as good as independent of them.
+            drawn = keys[order] & np.uint64(2**31 - 1)
+            return np.stack([order, drawn.astype(np.int64)], axis=1)
         return self._sorted(order, keys) if self.by_length else order
 
     def _repeated(self, size: int, epoch: int, domain: int) -> np.ndarray:

@@ -55,3 +55,21 @@ DIGIT_STYLES = DatasetCard(
     licence="CC BY 4.0",
     load="zoo.data.digit_styles:load_digit_styles",
 )
+
+CAPTIONED_DIGITS = DatasetCard(
+    name="captioned-digits",
+    kind="captioned",
+    summary="1,797 handwritten digits, 8x8 grey levels, with captions; needs no network",
+    source="scikit-learn's digits, captions by zoo.data.captioned_digits",
+    licence="CC BY 4.0",
+    load="zoo.data.captioned_digits:load_captioned_digits",
+)
+
+SCENES = DatasetCard(
+    name="scenes",
+    kind="captioned",
+    summary="Two coloured shapes beside or above one another, with captions; needs no network",
+    source="computed by zoo.data.scenes",
+    licence="Apache-2.0",
+    load="zoo.data.scenes:load_scenes",
+)

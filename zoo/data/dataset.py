@@ -7,6 +7,7 @@
 | strokes | float32 stroke-5 (T, 5): dx, dy, pen down, pen up, end; and the scale factor |
 | tokens | int32 (T,), 0 from the end of a text on, with the vocabulary |
 | video | float32 (T, H, W, C) in [0, 1] |
+| captioned | {"image": float32 (H, W, C) in [0, 1], "caption": int32 (T,) as tokens} |
 | domains | {"A": float32 (Ha, Wa, Ca), "B": float32 (Hb, Wb, Cb)} in [0, 1], drawn apart |
 """
 
@@ -28,6 +29,7 @@ AT_A_GLANCE: Mapping[Kind, int] = {
     "tokens": 64,
     "video": 16,
     "domains": 8,
+    "captioned": 32,
 }
 
 Domain = Literal["A", "B"]
@@ -155,7 +157,54 @@ class DomainsSpec:
         return {"image_shape_a": self.image_shape_a, "image_shape_b": self.image_shape_b}
 
 
-Spec = ImageSpec | WaveformSpec | StrokesSpec | TokensSpec | VideoSpec | DomainsSpec
+@dataclass(frozen=True, kw_only=True)
+class CaptionedSpec:
+    """Images of one size with captions, as indices of tokens.
+
+    Args:
+        image_shape: (H, W, C), C is 1 or 3.
+        max_length: Tokens of the longest caption and its end, T.
+        vocabulary: The token of each index; see `zoo.data.vocabulary`.
+        captions: Some of the training captions: what samples are made of where nothing is asked.
+        embedding_size: Numbers in the embedding of each caption, E, where the data bring them; 0
+            where they do not.
+        class_names: Name of each label, in order; empty where there are no labels.
+    """
+
+    kind: ClassVar[Kind] = "captioned"
+    image_shape: tuple[int, int, int]
+    max_length: int
+    vocabulary: tuple[str, ...]
+    captions: tuple[str, ...]
+    embedding_size: int = 0
+    class_names: tuple[str, ...] = ()
+
+    def config_values(self) -> dict[str, Any]:
+        """Return what a model's configuration takes from the data, by field name."""
+        return {
+            "image_shape": self.image_shape,
+            "max_length": self.max_length,
+            "vocabulary": self.vocabulary,
+            "captions": self.captions,
+            "embedding_size": self.embedding_size,
+            "class_count": len(self.class_names),
+        }
+
+
+Spec = ImageSpec | WaveformSpec | StrokesSpec | TokensSpec | VideoSpec | DomainsSpec | CaptionedSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attribute:
+    """Something that is known of every example.
+
+    Args:
+        names: Name of each value.
+        values: Which of them each example has, int32 (N,).
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
 
 
 @runtime_checkable
@@ -223,6 +272,29 @@ class Unpaired(Dataset, Protocol):
     a: Dataset
     b: Dataset
     paired: bool
+
+
+@runtime_checkable
+class Captioned(Dataset, Protocol):
+    """A data set of images that may have several captions each.
+
+    Its `read` takes indices (B, 2) too, the number of an example and of one of its captions, of
+    which counting begins anew after the last; with indices (B,) it gives the first.
+
+    Attributes:
+        images: The images alone.
+        caption_counts: Captions of each image, (N,).
+        attributes: What is known of each image, by name, such as its class or a colour in it; may
+            be empty.
+    """
+
+    images: Dataset
+    caption_counts: np.ndarray
+    attributes: Mapping[str, "Attribute"]
+
+    def texts(self, index: int) -> tuple[str, ...]:
+        """Return all captions of an example."""
+        ...
 
 
 @runtime_checkable

@@ -128,11 +128,11 @@ class FolderImages:
         self.fingerprint = fingerprint
         self.skipped = skipped
         self._decoder = decoder
-        self._paths = paths
-        self._labels = labels
+        self.labels = labels
+        self.paths = paths
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self.paths)
 
     def read(self, indices: np.ndarray) -> Batch:
         """Return the images at `indices` (B,) as float32 (B, H, W, C), and their labels.
@@ -141,7 +141,7 @@ class FolderImages:
             DataError: If a file cannot be decoded; the message names it.
         """
         pixels = np.empty((len(indices), *self.spec.image_shape), self._decoder.dtype)
-        paths = [self._paths[index] for index in indices]
+        paths = [self.paths[index] for index in indices]
         if self._decoder.threads == 1:
             pictures: Iterator[np.ndarray] = map(self._decode, paths)
         else:
@@ -149,7 +149,7 @@ class FolderImages:
         for row, picture in enumerate(pictures):
             pixels[row] = picture
         images = np.divide(pixels, np.float32(np.iinfo(pixels.dtype).max), dtype=np.float32)
-        return images, None if self._labels is None else self._labels[indices]
+        return images, None if self.labels is None else self.labels[indices]
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
@@ -199,17 +199,9 @@ def load_folder(
     """
     size = (form or ImageForm()).size()
     root = Path(name).expanduser()
-    if not root.is_dir():
-        raise DataError(f"'{shown(name)}' is a file. Expected: a folder of images.")
-    usable, skipped = _usable(root, tuple((folders or {"": ""}).values()), half)
+    usable, skipped = _usable(name, tuple((folders or {"": ""}).values()), half)
     folders = dict(folders or split_folders([file.path for file in usable]))
-    parts = by_split([file.path for file in usable], folders)
-    empty = next((part for part, paths in parts.items() if not paths), None)
-    if empty is not None:
-        raise DataError(
-            f"Folder '{shown(root / folders[empty])}' holds no image that can be used."
-            + (f" Left out: {some(skipped)}." if skipped else "")
-        )
+    parts = _parts(name, usable, skipped, folders)
     check_split(shown(name), split, tuple(parts))
     split_of = {path: part for part, paths in parts.items() for path in paths}
     skipped += outside([file.path for file in usable], split_of, folders)
@@ -240,10 +232,37 @@ def load_folder(
     )
 
 
+def folder_paths(name: str) -> dict[str, list[str]]:
+    """Return the images of each split of a folder, by their headers; none is decoded.
+
+    Raises:
+        DataError: If a split has no usable image.
+    """
+    usable, skipped = _usable(name, ("",), None)
+    return _parts(name, usable, skipped, split_folders([file.path for file in usable]))
+
+
+def _parts(
+    name: str, usable: tuple[Inspected, ...], skipped: tuple[str, ...], folders: dict[str, str]
+) -> dict[str, list[str]]:
+    """Return the files of each split, given the folders of the splits."""
+    parts = by_split([file.path for file in usable], folders)
+    empty = next((part for part, paths in parts.items() if not paths), None)
+    if empty is not None:
+        raise DataError(
+            f"Folder '{shown(Path(name).expanduser() / folders[empty])}' holds no image that can "
+            "be used." + (f" Left out: {some(skipped)}." if skipped else "")
+        )
+    return parts
+
+
 def _usable(
-    root: Path, folders: tuple[str, ...], half: Half | None
+    name: str, folders: tuple[str, ...], half: Half | None
 ) -> tuple[tuple[Inspected, ...], tuple[str, ...]]:
     """Return the files that can be used, and "path: reason" of the others; see `load_folder`."""
+    root = Path(name).expanduser()
+    if not root.is_dir():
+        raise DataError(f"'{shown(name)}' is a file. Expected: a folder of images.")
     listed, left_out = list_files(root, SUFFIXES, folders)
     if not listed:
         reasons = f" Left out: {some(left_out)}." if left_out else ""
@@ -321,6 +340,7 @@ def _make(
             white=np.iinfo(decoder.dtype).max,
             fingerprint=fingerprint,
             skipped=skipped,
+            paths=[file.path for file in files],
         )
     return FolderImages(
         name=name,

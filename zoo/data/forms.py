@@ -152,7 +152,37 @@ class DomainsForm(ImageForm):
             )
 
 
-Form = ImageForm | SoundForm | StrokesForm | TextForm | DomainsForm
+@dataclass(frozen=True, kw_only=True)
+class CaptionedForm(ImageForm):
+    """The form that images with captions are asked for in.
+
+    Args:
+        image_size: N or (height, width) that images are cropped and resized to, in pixels.
+        tokens: What a token of a caption is: a "word" or punctuation mark (None), or a "character".
+        vocabulary_size: Most tokens in the vocabulary; see `TextForm`.
+        max_length: Most tokens of a caption; longer ones are left out and counted. None: 60 words,
+            or 200 characters.
+        embeddings: An `.npz` file with the embedding of every caption; None: the model makes its
+            own.
+    """
+
+    tokens: Literal["word", "character"] | None = None
+    vocabulary_size: int | None = None
+    max_length: int | None = None
+    embeddings: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.text()
+
+    def text(self) -> TextForm:
+        """Return the form of the captions."""
+        return TextForm(
+            tokens=self.tokens, vocabulary_size=self.vocabulary_size, max_length=self.max_length
+        )
+
+
+Form = ImageForm | SoundForm | StrokesForm | TextForm | DomainsForm | CaptionedForm
 
 FORMS: Mapping[Kind, type[Form]] = {
     "image": ImageForm,
@@ -161,6 +191,7 @@ FORMS: Mapping[Kind, type[Form]] = {
     "strokes": StrokesForm,
     "tokens": TextForm,
     "domains": DomainsForm,
+    "captioned": CaptionedForm,
 }
 OPTIONS = {  # the option of each field on the command line
     "image_size": "--image-size",
@@ -173,6 +204,7 @@ OPTIONS = {  # the option of each field on the command line
     "passages": "--passages",
     "data_b": "--data-b",
     "pair": "--pair",
+    "embeddings": "--embeddings",
 }
 
 

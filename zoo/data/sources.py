@@ -20,6 +20,7 @@ READERS: dict[Kind, str] = {
     "strokes": "zoo.data.sketch_files:load_sketches",
     "tokens": "zoo.data.text_files:load_texts",
     "domains": "zoo.data.domain_files:load_domains",
+    "captioned": "zoo.data.caption_files:load_captioned",
 }
 # Who reads a set of TensorFlow Datasets: a function (name, *, split, form, data_dir) -> Dataset.
 TFDS_READERS: dict[Kind, str] = {
@@ -27,6 +28,7 @@ TFDS_READERS: dict[Kind, str] = {
     "waveform": "zoo.data.tfds:load_tfds_sounds",
     "tokens": "zoo.data.tfds_texts:load_tfds_texts",
     "domains": "zoo.data.tfds_domains:load_tfds_domains",
+    "captioned": "zoo.data.tfds_captions:load_tfds_captioned",
 }
 
 
@@ -70,10 +72,10 @@ def load(
         return _load_pair(name, split, wanted, data_dir)
     cards, problems = dataset_cards()
     if name in cards:
-        if cards[name].kind != kind:
-            raise DataError(
-                f"'{name}' holds {cards[name].kind} data. Expected: {kind} data.{_help(kind)}"
-            )
+        found = cards[name].kind
+        if found != kind:
+            help_ = _help(kind, cards)
+            raise DataError(f"'{name}' holds {found} data. Expected: {kind} data.{help_}")
         loaded: Dataset = resolve(cards[name].load)(split=split, form=wanted)
         return loaded
     if is_path(name):
@@ -120,10 +122,12 @@ def _load_pair(name: str, split: str, form: DomainsForm, data_dir: str | Path | 
     return make(images(name))
 
 
-def _help(kind: Kind) -> str:
-    """Return what helps who has named one set of images where two domains are needed."""
-    more = " Name the other domain with --data-b, or make it with --pair."
-    return more if kind == "domains" else ""
+def _help(kind: Kind, cards: dict[str, DatasetCard]) -> str:
+    """Return what helps who has named a set of another kind."""
+    if kind == "domains":
+        return " Name the other domain with --data-b, or make it with --pair."
+    names = [card.name for card in cards.values() if card.kind == kind]
+    return f" Such are: {', '.join(names)}." if names else ""
 
 
 def _read(reader: str, name: str, **options: Any) -> Dataset:

@@ -10,7 +10,8 @@ import numpy as np
 from zoo.card import Kind
 from zoo.data import tfds
 from zoo.data.batches import Batches
-from zoo.data.dataset import AT_A_GLANCE, Dataset, Examples, Spec, Unpaired
+from zoo.data.caption_files import holds_captions
+from zoo.data.dataset import AT_A_GLANCE, Captioned, Dataset, Examples, Spec, Unpaired
 from zoo.data.domain_files import holds_domains
 from zoo.data.files import SUFFIXES, list_files
 from zoo.data.films import holds_films
@@ -30,8 +31,9 @@ def kind_of(name: str, form: Mapping[str, Any] | None = None) -> Kind:
     """Return the kind of a data set: registered, a path, or of TFDS; images for what is unknown.
 
     A form with a second domain says it. A file says it by its suffix. A folder holds images if
-    there is one in it; two domains if there are folders for them; films if all its images are GIF
-    files and the first of them moves; or else what its files say.
+    there is one in it; two domains if there are folders for them; captioned images if there is a
+    table of captions, or a text beside an image; films if all its images are GIF files and the
+    first of them moves; or else what its files say.
 
     Raises:
         DataError: If the data set cannot be opened.
@@ -51,6 +53,8 @@ def kind_of(name: str, form: Mapping[str, Any] | None = None) -> Kind:
     if images:
         if holds_domains(image.path for image in images):
             return "domains"
+        if holds_captions(path):
+            return "captioned"
         return "video" if holds_films(path) else "image"
     return next((kind for kind, known in _SUFFIXES.items() if list_files(path, known)[0]), "image")
 
@@ -81,6 +85,8 @@ def describe(name: str, **form: Any) -> dict[str, Any]:
 
 
 def _counts(dataset: Dataset) -> dict[str, Any]:
+    if isinstance(dataset, Captioned):
+        return {"count": len(dataset), "captions": int(dataset.caption_counts.sum())}
     if not isinstance(dataset, Unpaired):
         return {"count": len(dataset)}
     counts = {"count_a": len(dataset.a), "count_b": len(dataset.b)}
@@ -96,7 +102,7 @@ def examples_of(
 ) -> tuple[Examples, Spec]:
     """Return up to `count` examples (N, ...) from all over a split, always the same ones.
 
-    Those of two domains belong together where the split is paired.
+    Those of two domains belong together where the split is paired; images have their first caption.
 
     Args:
         name: As for `load`.
@@ -111,6 +117,6 @@ def examples_of(
     dataset = load(name, split=split, kind=kind, **form)
     count = AT_A_GLANCE[kind] if count is None else count
     order = Batches(dataset, 1, seed=0).order(0)[:count]
-    if isinstance(dataset, Unpaired) and dataset.paired:
+    if isinstance(dataset, Captioned) or (isinstance(dataset, Unpaired) and dataset.paired):
         order = order[:, 0]
     return dataset.read(np.sort(order, axis=0))[0], dataset.spec

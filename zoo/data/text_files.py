@@ -29,7 +29,7 @@ TEXT_SUFFIXES = (".txt", ".text", ".json", ".jsonl", ".ndjson", ".csv", ".tsv")
 TEXT_FIELDS = ("text", "sentence", "paragraphs", "content", "body", "lines")
 
 _LINES_OF_JSON = (".jsonl", ".ndjson")
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
 class UnusableTextError(ValueError):
@@ -153,8 +153,8 @@ def read_passages(path: Path, field: str | None, passages: str) -> tuple[list[st
     text = decode(path.read_bytes())
     suffix = path.suffix.lower()
     try:
-        if suffix in _SEPARATORS:
-            return _of_table(text, _SEPARATORS[suffix], field)
+        if suffix in SEPARATORS:
+            return _of_table(text, SEPARATORS[suffix], field)
         if suffix == ".json" or suffix in _LINES_OF_JSON:
             return _of_entries(_entries(text, suffix), field)
     except (csv.Error, RecursionError) as error:

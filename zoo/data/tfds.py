@@ -32,6 +32,8 @@ from zoo.errors import DataError, did_you_mean
 _NAME = re.compile(r"(?P<name>[a-z0-9_]+)(/[\w.+-]+)?(:[\d.*]+)?")
 _BATCH = 256  # examples read at once: one by one takes five times as long
 DOMAIN_LABELS = ("A", "B")  # what the sets of `cycle_gan` have, and no others
+CAPTION_FEATURES = ("captions", "caption", "text")  # beside an image, what says what is in it
+LABEL = "label"
 _TEST_PART = 10  # one in so many of `train` is `test`, where TFDS has no such split
 
 
@@ -98,6 +100,8 @@ def kind_of_set(name: str, data_dir: str | Path | None = None) -> Kind:
     decoded_set = decoded.of_set(root, plain_name(name))
     if any(decoded_set.glob("texts*")):
         return "tokens"
+    if any(folder.name != f"captions-{LABEL}" for folder in decoded_set.glob("captions*")):
+        return "captioned"
     if decoded_sounds.has_any(root, plain_name(name)):
         return "waveform"
     if any(decoded_set.glob("trainA-*")):
@@ -108,6 +112,8 @@ def kind_of_set(name: str, data_dir: str | Path | None = None) -> Kind:
         features = builder_of(name, root).info.features
         if label_names(features) == DOMAIN_LABELS:
             return "domains"
+        if "image" in features and caption_features(features):
+            return "captioned"
     if "image" in features or "audio" in features:
         return "image" if "image" in features else "waveform"
     return "tokens" if text_features(features) else "image"
@@ -213,9 +219,9 @@ def label_names(features: Any) -> tuple[str, ...]:
     """Return the names of the labels, none where TFDS knows none."""
     import tensorflow_datasets as tfds
 
-    if "label" not in features or not isinstance(features["label"], tfds.features.ClassLabel):
+    if LABEL not in features or not isinstance(features[LABEL], tfds.features.ClassLabel):
         return ()
-    return tuple(features["label"].names)
+    return tuple(features[LABEL].names)
 
 
 def text_features(features: Any) -> list[str]:
@@ -223,6 +229,20 @@ def text_features(features: Any) -> list[str]:
     import tensorflow_datasets as tfds
 
     return sorted(n for n, feature in features.items() if isinstance(feature, tfds.features.Text))
+
+
+def caption_features(features: Any) -> list[str]:
+    """Return the names of those TFDS features that by their names are captions of an image."""
+    import tensorflow_datasets as tfds
+
+    def is_text(feature: Any) -> bool:
+        if isinstance(feature, tfds.features.Sequence):
+            inner = feature.feature
+            is_named = isinstance(inner, tfds.features.FeaturesDict) and "text" in inner
+            return is_text(inner["text"] if is_named else inner)
+        return isinstance(feature, tfds.features.Text)
+
+    return [name for name in CAPTION_FEATURES if name in features and is_text(features[name])]
 
 
 def prepared_splits(builder: Any, name: str, domain: str = "") -> dict[str, str]:

@@ -1,16 +1,14 @@
 """Sets of text of TensorFlow Datasets (TFDS), each copied once into files of JSON Lines.
 
-The copy stands in `zoo-cache/<name>/texts/`, or `texts-<feature>/`, beside what is decoded of sets
-of images and sounds; while it is there, neither TFDS nor TensorFlow is imported.
+The copy stands in `zoo-cache/<name>/texts/`, or `texts-<feature>/`; see `zoo.data.tfds_lines`.
 """
 
-import json
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from zoo.data import decoded, tfds
+from zoo.data import decoded, tfds, tfds_lines
 from zoo.data.arrays import check_split
 from zoo.data.forms import TextForm
 from zoo.data.text_files import cut
@@ -39,57 +37,31 @@ def load_tfds_texts(
     root = tfds.data_root(data_dir)
     feature = name.partition("#")[2]
     folder = decoded.of_set(root, tfds.plain_name(name)) / f"texts-{feature}".rstrip("-")
-    about = _about(folder, root)
-    if about is None:
-        _write(folder, name, feature, root)
-        about = _about(folder, root)
-    if about is None:
+    sizes = tfds_lines.kept(folder, root)
+    if sizes is None:
+        with tfds.quiet():
+            builder = tfds.builder_of(name, root)
+            chosen = _chosen(builder.info.features, name, feature)
+            tfds_lines.write(folder, name, root, builder, partial(_texts, builder, chosen))
+        sizes = tfds_lines.kept(folder, root)
+    if sizes is None:
         raise DataError(f"'{folder}' was removed while it was written. Try again.")
-    splits = _load(name, folder, about, form or TextForm())
+    splits = _load(name, folder, sizes, form or TextForm())
     check_split(name, split, tuple(splits))
     return splits[split]
 
 
-def _about(folder: Path, root: Path) -> tuple[tuple[str, int], ...] | None:
-    """Return the splits in `folder` and the sizes of their files; None if they are not whole."""
-    try:
-        sizes = decoded.read_about(folder, root)["sizes"]
-        whole = all((folder / f"{split}.jsonl").stat().st_size == sizes[split] for split in sizes)
-    except (OSError, ValueError, KeyError):
-        return None
-    return tuple(sizes.items()) if whole else None
-
-
 @lru_cache(maxsize=1)  # `train` and `test` of one set need the same vocabulary
 def _load(
-    name: str, folder: Path, sizes: tuple[tuple[str, int], ...], form: TextForm
+    name: str, folder: Path, sizes: tfds_lines.Sizes, form: TextForm
 ) -> dict[str, ArrayTexts]:
     passages: dict[str, list[str]] = {}
     for split, _ in sizes:
-        with (folder / f"{split}.jsonl").open(encoding="utf-8") as lines:
-            texts = (json.loads(line) for line in lines)
-            passages[split] = [
-                part for text in texts for part in cut(text, form.passages or "line")
-            ]
+        texts = tfds_lines.read(folder, split)
+        passages[split] = [part for text in texts for part in cut(text, form.passages or "line")]
     if not passages["train"]:
         raise DataError(f"'{name}' holds no text to train on: all its texts are empty.")
     return text_splits(name, passages, form)
-
-
-def _write(folder: Path, name: str, feature: str, root: Path) -> None:
-    with tfds.quiet():
-        builder = tfds.builder_of(name, root)
-        feature = _chosen(builder.info.features, name, feature)
-        splits = tfds.prepared_splits(builder, name)
-        with decoded.written_whole(folder, name) as beside:
-            sizes = {}
-            for split, instruction in splits.items():
-                path = beside / f"{split}.jsonl"
-                with path.open("w", encoding="utf-8") as file:
-                    for text in _texts(builder, feature, instruction):
-                        file.write(f"{json.dumps(text)}\n")
-                sizes[split] = path.stat().st_size
-            decoded.write_about(beside, {"sizes": sizes}, Path(builder.data_dir), root)
 
 
 def _chosen(features: Any, name: str, wanted: str) -> str:
@@ -114,19 +86,4 @@ def _chosen(features: Any, name: str, wanted: str) -> str:
 
 
 def _texts(builder: Any, feature: str, instruction: str) -> Iterator[str]:
-    import tensorflow_datasets
-    from tqdm import tqdm
-
-    examples = builder.as_dataset(
-        split=instruction,
-        shuffle_files=False,
-        read_config=tensorflow_datasets.ReadConfig(interleave_cycle_length=1),  # one order for ever
-        decoders=tensorflow_datasets.decode.PartialDecoding({feature: True}),
-    )
-    batches = tensorflow_datasets.as_numpy(examples.batch(_BATCH))
-    count = builder.info.splits[instruction].num_examples
-    with tqdm(total=count, desc=f"Reading {builder.name}", disable=None, leave=False) as bar:
-        for batch in batches:
-            # What is not UTF-8 becomes U+FFFD: an unknown character.
-            yield from (text.decode("utf-8", "replace") for text in batch[feature])
-            bar.update(len(batch[feature]))
+    return map(tfds_lines.decoded_text, tfds_lines.values_of(builder, feature, instruction, _BATCH))

@@ -109,8 +109,8 @@ def as_examples(texts: Sequence[str], vocabulary: Sequence[str], max_length: int
         DataError: If a text is empty, or its tokens and the end are more than `max_length`.
     """
     examples = np.full((len(texts), max_length), END, np.int32)
-    for row, text in zip(examples, texts, strict=True):
-        tokens = tokens_of(text, vocabulary)
+    tokenized = tokenize(map(normalized, texts), vocabulary)
+    for row, text, tokens in zip(examples, texts, tokenized, strict=True):
         if not 0 < len(tokens) < max_length:
             raise DataError(
                 f"A text must have between 1 and {max_length - 1} {unit_of(vocabulary)} tokens. "

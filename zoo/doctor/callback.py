@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import keras
@@ -203,10 +204,10 @@ class TrainingDoctor(keras.callbacks.Callback):
     def _draw(self) -> np.ndarray | None:
         """Return samples of the model; none from one that cannot be asked for them."""
         try:
-            if not isinstance(self.model, PlayerModel):
-                return np.asarray(self.model.sample(sampled.SAMPLES, seed=0))
-            with averaged(self.model):
-                return np.asarray(self.model.sample(sampled.SAMPLES, seed=0))
+            is_ours = isinstance(self.model, PlayerModel)
+            with averaged(self.model) if is_ours else nullcontext():
+                drawn = self.model.sample(sampled.SAMPLES, seed=0)
+            return np.asarray(drawn["image"] if isinstance(drawn, Mapping) else drawn)
         except Exception as error:  # of any model's making; to watch must not end a training
             _logger.warning("The doctor looks at no samples: %s: %s", type(error).__name__, error)
             self._examiner = None

@@ -6,6 +6,7 @@ from typing import Any
 _HOMES = {
     "MediaError": "zoo.media.grid",
     "grid_image": "zoo.media.grid",
+    "save_captioned": "zoo.media.captioned",
     "save_films": "zoo.media.film",
     "save_gif": "zoo.media.grid",
     "save_grid": "zoo.media.grid",
@@ -27,6 +28,7 @@ _HOMES = {
 __all__ = [  # `__getattr__` brings them
     "MediaError",
     "grid_image",
+    "save_captioned",
     "save_films",
     "save_gif",
     "save_grid",

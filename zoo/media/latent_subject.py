@@ -18,7 +18,7 @@ from zoo.media.latent_page import Page, check_suffix, page_of
 from zoo.metrics.evaluation import load_examples
 from zoo.metrics.examples import choose, known_labels, takes_class
 from zoo.planning import card_of, load_dataset
-from zoo.protocols import Decodes, Encodes, supports
+from zoo.protocols import Decodes, Encodes, Illustrates, supports
 from zoo.runs import Run
 from zoo.training import load_model
 
@@ -153,6 +153,12 @@ def open_model(run: Run) -> tuple[ModelCard, Any]:
     """
     card = card_of(run.request)
     model = load_model(run)
+    if supports(model, Illustrates):
+        raise ZooError(
+            f"'{card.name}' makes images of text, and has no latent space of images alone. `zoo "
+            "latent captions` goes from one text to another, and `zoo sample --text` varies what "
+            "a text leaves open."
+        )
     if not supports(model, Decodes):
         raise ZooError(
             f"'{card.name}' has no latent space to explore: it cannot decode. Expected: the run "

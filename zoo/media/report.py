@@ -38,8 +38,10 @@ FROM_DATA = frozenset(
     {
         *("image_shape", "class_count", "sample_rate_hz", "length", "max_length", "scale_factor"),
         *("vocabulary", "video_shape", "image_shape_a", "image_shape_b"),
+        *("captions", "embedding_size"),
     }
 )
+IMAGES_OF_TEXT = 8  # that the commands of a card ask for
 
 _LOADING_SCRIPT = """\
 import os
@@ -51,7 +53,7 @@ from {module} import {model_class}  # registers the class with Keras{imports}
 
 model = keras.saving.load_model("model.keras")
 {use}"""
-_SAMPLING = "samples = model.sample({count}, seed=0){saving}"
+_SAMPLING = "samples = model.sample({count}, seed=0{told}){saving}"
 _TRANSLATING = """\
 photo = Image.open("photo.png").convert({mode}).resize(({width}, {height}))
 images = np.asarray(photo, "float32").reshape(1, {height}, {width}, {channels}) / 255
@@ -59,6 +61,10 @@ translated = model.translate(images, to="B")  # of domain A
 save_grid(translated, "translated.png")"""
 # By kind: what writes samples, and how it is called.
 _SAVING: Mapping[Kind, tuple[str, str]] = {
+    "captioned": (
+        "save_captioned",
+        'save_captioned(samples, model.config.vocabulary, "samples.png")',
+    ),
     "image": ("save_grid", 'save_grid(samples, "samples.png")'),
     "waveform": ("save_sounds", 'save_sounds(samples, model.config.sample_rate_hz, "samples-wav")'),
     "video": ("save_films", 'save_films(samples, "samples.png")'),
@@ -88,6 +94,8 @@ def write_card(run: Run, card: ModelCard) -> None:
     command = ["zoo", "sample", name_of(run)]
     if card.kind == "domains":
         command = ["zoo", "translate", name_of(run), "photo.png", "--to", "B"]
+    elif card.kind == "captioned":
+        command += ["--text", run.request.config["captions"][0], "-n", str(IMAGES_OF_TEXT)]
     page = _render("card.md", run, card, script=script, sample_command=shlex.join(command))
     write_atomically(run.card_path, page)
 
@@ -102,7 +110,11 @@ def _loading_script(request: RunRequest, card: ModelCard) -> str:
     else:
         writer, saving = _SAVING.get(card.kind, ("", ""))
         saving = saving and f"\n{saving}"
-        use = _SAMPLING.format(count=AT_A_GLANCE[card.kind], saving=saving)
+        count, told = AT_A_GLANCE[card.kind], ""
+        if card.kind == "captioned":
+            text = json.dumps(request.config["captions"][0], ensure_ascii=False)
+            count, told = IMAGES_OF_TEXT, f", texts=[{text}]"
+        use = _SAMPLING.format(count=count, told=told, saving=saving)
         imports = "", writer and f"\nfrom zoo.media import {writer}"
     module, _, model_class = card.model.partition(":")
     return _LOADING_SCRIPT.format(

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.card import Kind
-from zoo.data.dataset import DomainsSpec, Spec, TokensSpec, WaveformSpec
+from zoo.data.dataset import CaptionedSpec, DomainsSpec, Spec, TokensSpec, WaveformSpec
+from zoo.media.captioned import save_captioned
 from zoo.media.film import save_films
 from zoo.media.grid import TILE_PIXELS, MediaError, grid_image, save_grid
 from zoo.media.latent_captions import beside, save_picture, titled
@@ -51,6 +52,11 @@ def samples_suffix(kind: Kind) -> str:
 
 def _save_images(samples: Any, spec: Spec, path: Path) -> list[Path]:
     save_grid(samples, path)
+    return []
+
+
+def _save_captioned(samples: Any, spec: CaptionedSpec, path: Path) -> list[Path]:
+    save_captioned(samples, spec.vocabulary, path)
     return []
 
 
@@ -108,6 +114,7 @@ def _save_texts(samples: Any, spec: TokensSpec, path: Path) -> list[Path]:
 # The one place that says how samples of a kind are kept: what writes the picture or text, and then
 # returns the paths of what else it has written.
 _WRITERS: Mapping[Kind, Callable[[Any, Any, Path], list[Path]]] = {
+    "captioned": _save_captioned,
     "domains": _save_domains,
     "image": _save_images,
     "strokes": _save_sketches,

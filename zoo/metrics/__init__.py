@@ -75,7 +75,7 @@ class Metric:
         needs: Names in `zoo.metrics.evaluation.CAPABILITIES`; any one of them will do.
         is_cheap: Whether `zoo evaluate` measures it unasked.
         draws: Whether it draws many samples: not unasked, then, of a model that `samples_slowly`.
-        kind: Kind of data that it can measure; None where that does not matter.
+        kinds: Kinds of data that it can measure; none where that does not matter.
     """
 
     summary: str
@@ -83,7 +83,7 @@ class Metric:
     needs: tuple[str, ...]
     is_cheap: bool
     draws: bool = False
-    kind: Kind | None = None
+    kinds: tuple[Kind, ...] = ()
 
 
 METRICS: Mapping[str, Metric] = {
@@ -98,14 +98,14 @@ METRICS: Mapping[str, Metric] = {
         function="zoo.metrics.reconstruction:measure_reconstruction",
         needs=("Encodes",),
         is_cheap=True,
-        kind="image",
+        kinds=("image",),
     ),
     "perplexity": Metric(
         summary="Among how many equally likely tokens the model wavers, or bounds on it.",
         function="zoo.metrics.perplexity:measure_perplexity",
         needs=("HasLikelihood",),
         is_cheap=True,
-        kind="tokens",
+        kinds=("tokens",),
     ),
     "information": Metric(
         summary="What latent vectors tell of examples: KL, mutual information, active units.",
@@ -119,28 +119,28 @@ METRICS: Mapping[str, Metric] = {
         needs=("GenerativeModel",),
         is_cheap=True,
         draws=True,
-        kind="image",
+        kinds=("image", "captioned"),
     ),
     "precision-recall": Metric(
         summary="Share of samples that look real, share of real examples that samples reach.",
         function="zoo.metrics.precision_recall:measure_precision_recall",
         needs=("GenerativeModel",),
         is_cheap=False,
-        kind="image",
+        kinds=("image", "captioned"),
     ),
     "neighbours": Metric(
         summary="Samples beside the nearest training examples: memorised or not.",
         function="zoo.metrics.neighbours:measure_neighbours",
         needs=("GenerativeModel",),
         is_cheap=False,
-        kind="image",
+        kinds=("image", "captioned"),
     ),
     "parzen": Metric(
         summary="Log-likelihood under a Gaussian Parzen window on samples.",
         function="zoo.metrics.parzen:measure_parzen",
         needs=("GenerativeModel",),
         is_cheap=False,
-        kind="image",
+        kinds=("image", "captioned"),
     ),
     "terms": Metric(
         summary="Every term of the model's losses.",
@@ -167,33 +167,49 @@ METRICS: Mapping[str, Metric] = {
         is_cheap=False,
         draws=True,
     ),
+    "matching": Metric(
+        summary="Share of images of text that suit their own caption better than 99 others.",
+        function="zoo.metrics.matching:measure_matching",
+        needs=("Illustrates",),
+        is_cheap=True,
+        draws=True,
+        kinds=("captioned",),
+    ),
+    "attributes": Metric(
+        summary="Share of images of text in which a classifier finds what the caption asks for.",
+        function="zoo.metrics.attributes:measure_attributes",
+        needs=("Illustrates",),
+        is_cheap=True,
+        draws=True,
+        kinds=("captioned",),
+    ),
     "pairs": Metric(
         summary="L1, PSNR and SSIM between translated images and what they should be.",
         function="zoo.metrics.pairs:measure_pairs",
         needs=("Translates",),
         is_cheap=True,
-        kind="domains",
+        kinds=("domains",),
     ),
     "cycle": Metric(
         summary="L1 between images and what they are after translation there and back.",
         function="zoo.metrics.translation:measure_cycle",
         needs=("Translates",),
         is_cheap=True,
-        kind="domains",
+        kinds=("domains",),
     ),
     "label-accuracy": Metric(
         summary="Share of translated images in which a classifier sees the label they had.",
         function="zoo.metrics.translation:measure_label_accuracy",
         needs=("Translates",),
         is_cheap=True,
-        kind="domains",
+        kinds=("domains",),
     ),
     "translation-distance": Metric(
         summary="Fréchet and kernel distance of translated images from those of the domain.",
         function="zoo.metrics.translation:measure_translation_distance",
         needs=("Translates",),
         is_cheap=False,
-        kind="domains",
+        kinds=("domains",),
     ),
 }
 

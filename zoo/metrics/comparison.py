@@ -1,4 +1,8 @@
-"""Samples of a model beside held-out examples, each drawn and seen by the network once."""
+"""Samples of a model beside held-out examples, each drawn and seen by the network once.
+
+Of images with captions, the images are compared. Samples are then made of the first captions of the
+held-out examples, of each once before of any twice.
+"""
 
 import inspect
 import logging
@@ -8,12 +12,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from zoo.data.dataset import Dataset
+from zoo.data.dataset import Captioned, Dataset
 from zoo.errors import DataError, NonFiniteError
 from zoo.metrics import MetricError, Settings
 from zoo.metrics.examples import choose, read_batches, takes_class
 from zoo.metrics.features import FeatureNetwork, feature_network
-from zoo.protocols import GenerativeModel
+from zoo.protocols import GenerativeModel, Illustrates, supports
 
 # Shapes: N real examples, M samples, B batch, F features, H height, W width, C channels.
 
@@ -28,7 +32,7 @@ def compare(model: GenerativeModel, dataset: Dataset, settings: Settings) -> "Co
     """Return the comparison of model and data, the same one for all metrics of one evaluation.
 
     Raises:
-        MetricError: If the data are not images.
+        MetricError: If the data are not images, or have captions and the model illustrates none.
     """
     key = ("comparison", id(model), id(dataset), settings)
     if key not in settings.shared:
@@ -42,18 +46,28 @@ class Comparison:
 
     Args:
         model: The model.
-        dataset: Held-out examples.
+        dataset: Held-out examples: images, or images with captions.
         settings: How many of each, and seen by which features.
+
+    Attributes:
+        dataset: The images of the held-out examples.
+        captioned: The held-out examples with their captions; None where they have none.
     """
 
     def __init__(self, model: GenerativeModel, dataset: Dataset, settings: Settings):
-        if dataset.spec.kind != "image":
+        self.captioned = dataset if isinstance(dataset, Captioned) else None
+        self.dataset = images_of(dataset)
+        if self.dataset.spec.kind != "image":
             raise MetricError(
                 "Samples are compared with held-out examples as images. Received: "
                 f"'{dataset.name}', which is of kind '{dataset.spec.kind}'."
             )
+        if self.captioned is not None and not supports(model, Illustrates):
+            raise MetricError(
+                f"'{dataset.name}' is images with captions, and {type(model).__name__} makes no "
+                "images of text. Expected: a model with the protocol 'Illustrates'."
+            )
         self.model = model
-        self.dataset = dataset
         self.settings = settings
         self._samples: dict[int, np.ndarray] = {}
         self._sample_features: dict[int, np.ndarray] = {}
@@ -71,7 +85,7 @@ class Comparison:
                 "The features, or the nearest neighbours, come from the training examples. "
                 "Received: settings without load_seen."
             )
-        return self.settings.load_seen()
+        return images_of(self.settings.load_seen())
 
     @cached_property
     def network(self) -> FeatureNetwork:
@@ -102,6 +116,11 @@ class Comparison:
             )
         return min(count, fitting)
 
+    def illustrated(self, count: int) -> np.ndarray:
+        """Return the indices (M,) of the examples whose captions `samples(count)` are made of."""
+        generator = np.random.default_rng(self.settings.seed)
+        return np.resize(generator.permutation(self.real_indices), count)
+
     def samples(self, count: int) -> np.ndarray:
         """Return `count` samples (M, H, W, C); equal counts give the same ones.
 
@@ -129,23 +148,37 @@ class Comparison:
     def _draw(self, count: int) -> np.ndarray:
         # Every chunk has a seed of its own: equal seeds would give equal samples.
         generator = np.random.default_rng(self.settings.seed)
-        labels = self._labels(count, generator)
+        asked = self._asked(count, generator)
         chunks = []
         disable = None if self.settings.progress else True
         with tqdm(total=count, desc="sampling", unit="sample", disable=disable, leave=False) as bar:
             for start in range(0, count, SAMPLES_PER_CALL):
                 size = min(SAMPLES_PER_CALL, count - start)
-                options: dict[str, Any] = {"seed": int(generator.integers(2**31))}
-                if labels is not None:
-                    options["labels"] = labels[start : start + size]
-                chunks.append(self._checked(self.model.sample(size, **options), size))
+                options = {name: values[start : start + size] for name, values in asked.items()}
+                made = self.model.sample(size, seed=int(generator.integers(2**31)), **options)
+                chunks.append(self._checked(made, size))
                 bar.update(size)
         return np.concatenate(chunks)
 
-    def _labels(self, count: int, generator: np.random.Generator) -> np.ndarray | None:
-        """Return labels (M,) as frequent as those of the real examples, if the model takes any."""
-        if not takes_class(self.model):
-            return None
+    def _asked(self, count: int, generator: np.random.Generator) -> dict[str, Any]:
+        """Return what of each sample (M,) is asked: its text, its label, or nothing."""
+        if self.captioned is not None:
+            return self._captions(self.captioned, count)
+        if takes_class(self.model):
+            return {"labels": self._labels(count, generator)}
+        return {}
+
+    def _captions(self, examples: Captioned, count: int) -> dict[str, Any]:
+        """Return texts (M,), and their embeddings (M, E) where the data bring them."""
+        indices = self.illustrated(count)
+        asked: dict[str, Any] = {"texts": [examples.texts(index)[0] for index in indices]}
+        if examples.spec.embedding_size:  # type: ignore[union-attr]
+            batches = read_batches(examples, indices, BATCH_SIZE, "embeddings", self.settings)
+            asked["embeddings"] = np.concatenate([x["embedding"] for x, _ in batches])
+        return asked
+
+    def _labels(self, count: int, generator: np.random.Generator) -> np.ndarray:
+        """Return labels (M,) as frequent as those of the real examples."""
         if "labels" not in inspect.signature(self.model.sample).parameters:
             raise MetricError(
                 f"{type(self.model).__name__} is conditioned on the class, and its `sample` takes "
@@ -159,7 +192,8 @@ class Comparison:
             )
         return generator.choice(labels, count)
 
-    def _checked(self, samples: np.ndarray, count: int) -> np.ndarray:
+    def _checked(self, made: Any, count: int) -> np.ndarray:
+        samples = made if self.captioned is None else made["image"]
         shape = (count, *self.dataset.spec.image_shape)  # type: ignore[union-attr]
         if samples.shape != shape:
             raise DataError(
@@ -172,3 +206,8 @@ class Comparison:
                 "the curves in its report."
             )
         return np.asarray(samples, np.float32)
+
+
+def images_of(dataset: Dataset) -> Dataset:
+    """Return the images alone, of images with captions; other data as they are."""
+    return dataset.images if isinstance(dataset, Captioned) else dataset

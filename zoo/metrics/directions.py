@@ -8,10 +8,14 @@ Direction = Literal["lower", "higher"]
 # The first pattern that is found in a name decides. What is a baseline, or has no better, comes
 # first: a figure that nothing is said of has no direction.
 _DIRECTIONS: tuple[tuple[str, Direction | None], ...] = (
-    (r"_(real|untranslated)(?![a-z])|^(marginal|pixels|feature_accuracy)_?|_bandwidth$", None),
+    (
+        r"_(real|untranslated|chance)(?![a-z])|^(marginal|pixels|feature_accuracy)_?|_bandwidth$",
+        None,
+    ),
     (r"(^|_)(nll|neg_elbo|perplexity|mse|l1|l2)(_|$)", "lower"),
     (r"^(frechet|kernel)_distance", "lower"),
-    (r"^(precision|recall|coverage|recognition)/|^(label|probe)_accuracy", "higher"),
+    (r"^(precision|recall|coverage|recognition|r_precision)/", "higher"),
+    (r"^(label|probe)_accuracy|_accuracy$", "higher"),
     (r"^(psnr|ssim)_|log_likelihood", "higher"),
 )
 

@@ -33,6 +33,7 @@ CAPABILITIES = {
     "Conditional": protocols.Conditional,
     "AutoregressiveModel": AutoregressiveModel,
     "Translates": protocols.Translates,
+    "Illustrates": protocols.Illustrates,
 }
 # What of a specification may differ where the model is not conditioned on it.
 _CLASS_FIELDS = frozenset({"class_count"})
@@ -130,17 +131,17 @@ def choose_metrics(model: Any, names: Sequence[str], model_name: str, kind: Kind
                 f"The metric '{name}' needs a model with the protocol "
                 f"{' or '.join(map(repr, metric.needs))}. '{model_name}' has: {has}."
             )
-        if metric.kind not in (None, kind):
+        if metric.kinds and kind not in metric.kinds:
             raise MetricError(
-                f"The metric '{name}' is of data of kind '{metric.kind}'. '{model_name}' models "
-                f"data of kind '{kind}'."
+                f"The metric '{name}' is of data of kind {' or '.join(map(repr, metric.kinds))}. "
+                f"'{model_name}' models data of kind '{kind}'."
             )
     if names:
         return list(dict.fromkeys(names))
     suitable = {
         name: metric
         for name, metric in METRICS.items()
-        if not able.isdisjoint(metric.needs) and metric.kind in (None, kind)
+        if not able.isdisjoint(metric.needs) and (not metric.kinds or kind in metric.kinds)
     }
     slow = getattr(model, "samples_slowly", False)
     cheap = [

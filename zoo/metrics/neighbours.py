@@ -35,8 +35,8 @@ def measure_neighbours(
         MetricError: If the examples are those that the model was trained on.
     """
     comparison = compare(model, dataset, settings)
-    seen = comparison.seen
-    if dataset.fingerprint == seen.fingerprint:
+    seen, images = comparison.seen, comparison.dataset
+    if images.fingerprint == seen.fingerprint:
         raise MetricError(
             "Neighbours are compared with those of held-out examples. Received: the training "
             f"examples themselves, split '{dataset.split}' of '{dataset.name}'. It has: "
@@ -44,19 +44,19 @@ def measure_neighbours(
         )
     count = min(comparison.sample_count, MAX_QUERIES)
     samples = comparison.samples(comparison.sample_count)[:count]  # (N, H, W, C)
-    held_out = choose(dataset, min(len(comparison.real_indices), MAX_QUERIES), settings.seed)
+    held_out = choose(images, min(len(comparison.real_indices), MAX_QUERIES), settings.seed)
     shown = samples[:ROWS]
     network = comparison.network
     in_pixels = Nearest(shown.reshape(len(shown), -1), NEIGHBOURS)
     in_features = Nearest(comparison.sample_features(comparison.sample_count)[:count], NEIGHBOURS)
-    of_held_out = Nearest(comparison.features_of(dataset, held_out), 1)
+    of_held_out = Nearest(comparison.features_of(images, held_out), 1)
     everything = np.arange(len(seen))
     start = 0
-    for images, _ in read_batches(seen, everything, BATCH_SIZE, "looking for neighbours", settings):
-        indices = everything[start : start + len(images)]
-        start += len(images)
-        features = network.features(images)
-        in_pixels.add(images.reshape(len(images), -1), indices)
+    for x, _ in read_batches(seen, everything, BATCH_SIZE, "looking for neighbours", settings):
+        indices = everything[start : start + len(x)]
+        start += len(x)
+        features = network.features(x)
+        in_pixels.add(x.reshape(len(x), -1), indices)
         in_features.add(features, indices)
         of_held_out.add(features, indices)
     if settings.folder is not None:

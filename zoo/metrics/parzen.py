@@ -17,7 +17,7 @@ from scipy.special import logsumexp
 
 from zoo.data.dataset import Dataset
 from zoo.metrics import Figure, MetricError, Settings
-from zoo.metrics.comparison import BATCH_SIZE, MAX_SAMPLES, compare
+from zoo.metrics.comparison import BATCH_SIZE, MAX_SAMPLES, compare, images_of
 from zoo.metrics.examples import choose, mean_figure, read_batches
 from zoo.metrics.nearest import squared_distances
 from zoo.protocols import GenerativeModel
@@ -44,12 +44,12 @@ def measure_parzen(
     comparison = compare(model, dataset, settings)
     count = settings.samples or comparison.affordable(MAX_SAMPLES)
     samples = comparison.samples(count).reshape(count, -1)  # (M, D)
-    train = settings.load_train()
+    train = images_of(settings.load_train())
     validation = choose(train, min(VALIDATION_COUNT, len(train)), settings.seed)
     fits = _log_likelihoods(samples, train, validation, BANDWIDTHS, settings)  # (S, N)
     bandwidth = BANDWIDTHS[fits.mean(axis=1).argmax()]
     [nats] = _log_likelihoods(
-        samples, dataset, comparison.real_indices, np.array([bandwidth]), settings
+        samples, comparison.dataset, comparison.real_indices, np.array([bandwidth]), settings
     )
     name = "parzen_log_likelihood_nats"
     return {
