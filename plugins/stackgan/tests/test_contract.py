@@ -22,5 +22,5 @@ class TestFirstStage(PluginContract):
 class TestSecondStage(PluginContract):
     model_name = "stackgan"
     # The shares of three and of five steps round to one: the contract's runs have one stage I.
-    config = {**SMALL, "first_stage_length": 0.1}
+    config = {**SMALL, "first_stage_length": 0.1, "altered_captions": True}
     form = {"image_size": 16}

@@ -85,6 +85,27 @@ def test_the_discriminator_weighs_wrong_captions_and_fakes_by_half(first):
     assert float(array(made["generator_nats"])) == pytest.approx(softplus(-fake).mean(), rel=1e-4)
 
 
+def test_half_of_the_wrong_captions_may_be_right_but_for_a_word():
+    model = stackgan(altered_captions=True)
+    x = tensors(image=BATCH["image"][:2], caption=np.array([[2, 3, 4, 0], [5, 0, 0, 0]], "int32"))
+    made = model.generator_loss(x, LABELS[:2], training=False)
+    said = model.discriminator_loss({**x, **made}, LABELS[:2], training=False)
+    features = model.trunk(x["image"], training=False)
+    altered = np.array([[5, 3, 4, 0], [2, 0, 0, 0]], "int32")  # the only word that both have
+    near = model.first_conditioning(model.embeddings_of(altered))[0]
+    right = softplus(-array(model.head([features, made["told"]]))).mean()
+    wrong, close, fake = (
+        softplus(array(logits)).mean()
+        for logits in (
+            model.head([features, ops.take(made["told"], [1, 0], axis=0)]),
+            model.head([features, near]),
+            model.head([model.trunk(made["fake"], training=False), made["told"]]),
+        )
+    )
+    expected = right + ((wrong + close) / 2 + fake) / 2
+    assert float(array(said["discriminator_nats"])) == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_generator_minimises_the_mean_of_the_kl_over_a_conditions_numbers(first):
     made, _ = played(first, tensors(**BATCH))
     objective, nats, kl = (

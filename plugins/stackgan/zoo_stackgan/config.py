@@ -36,6 +36,8 @@ class StackGANConfig:
         learning_rate: Of Adam, generator and discriminator.
         beta_1: Of Adam: the momentum of the gradient's mean.
         halve_every: Steps after which the learning rate is halved, again and again; 0 keeps it.
+        altered_captions: Whether half of the wrong captions that the discriminator is told are
+            right but for one word; needs a text encoder of the model's own.
         average: Momentum of a moving average of the generator's weights, which then makes the
             samples; 0 keeps none.
         first_stage: A trained run of stage I to refine; by default one is trained first.
@@ -59,6 +61,7 @@ class StackGANConfig:
     learning_rate: float = 2e-4
     beta_1: float = 0.5
     halve_every: int = 0
+    altered_captions: bool = False
     average: float = 0.0
     first_stage: str = ""
     first_stage_length: float = 1.0
@@ -116,6 +119,11 @@ class StackGANConfig:
         for name in ("learning_rate", "first_stage_length"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be above 0. Received: {getattr(self, name)}.")
+        if self.altered_captions and self.embedding_size:
+            raise ConfigError(
+                "altered_captions needs a text encoder, and the data bring the embeddings of their "
+                "captions alone. Leave out one of them."
+            )
         if self.text_size < 2 or self.text_size % 2:
             raise ConfigError(
                 "text_size must be an even number, because a caption is read in two directions. "
@@ -168,13 +176,21 @@ PRESETS = {
         },
     ),
     "scenes": Preset(
-        summary="Two coloured shapes of captions, 16x16 and then 32x32 pixels; tests are of scenes "
+        summary="Two coloured shapes of captions, 32x32 and then 64x64 pixels; tests are of scenes "
         "that training never shows.",
         data="scenes",
-        form={"image_size": 32},
-        epochs=30,
+        form={"image_size": 64},
+        epochs=4,
         batch_size=32,
-        config={**_SMALL, "text_size": 128, "condition_size": 64, "latent_size": 32},
+        config={
+            **_SMALL,
+            "first_stage_length": 8.0,
+            "text_size": 128,
+            "condition_size": 64,
+            "latent_size": 32,
+            "learning_rate": 5e-4,
+            "altered_captions": True,
+        },
     ),
     "pictures": Preset(
         summary="Some thousand small pictures, 32x32 and then 64x64 pixels; your own --data DIR "

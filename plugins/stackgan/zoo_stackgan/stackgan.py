@@ -39,6 +39,7 @@ from zoo.errors import DataError
 from zoo.losses import gaussian_kl_nats, generator_loss
 from zoo.priors import draw_prior
 from zoo_stackgan.config import StackGANConfig
+from zoo_stackgan.losses import judged_wrong, mean_of, share
 from zoo_stackgan.networks import (
     build_conditioning,
     build_first_generator,
@@ -53,6 +54,7 @@ from zoo_stackgan.text import (
     matching_terms,
     replaced,
     same_pairs,
+    wrong_captions,
 )
 
 # Shapes: B batch, N count asked for, T tokens, E numbers in an embedding, K numbers in a condition,
@@ -231,20 +233,30 @@ class StackGAN(PlayerModel):
     def discriminator_loss(self, x: Any, y: Any, training: bool) -> dict[str, Any]:
         """Return the discriminator's loss on real images, right and wrong captions, and fakes."""
         told = x["told"]  # (B, K)
+        tokens = ops.cast(x["caption"], "int32")
         keys = keras.random.uniform((ops.shape(told)[0],) * 2, seed=self.noise_seed(training))
-        others, has_other = wrong_captions(same_pairs(x["caption"], y), keys)  # (B,) each
+        others, has_other = wrong_captions(same_pairs(tokens, y), keys)  # (B,) each
         features = self.trunk(x["image"], training=training)
         right = self.judge(features, told, training)  # with text; in stage II without, too
         wrong = self.head([features, ops.take(told, others, axis=0)], training=training)
         fake = self.judge(self.trunk(x["fake"], training=training), told, training)
-        wrong_share = ops.maximum(ops.sum(has_other), 1.0)
-        negatives = [ops.sum(has_other * ops.softplus(wrong)) / wrong_share]
+        wrong_nats, wrong_accuracy = judged_wrong(wrong, has_other)
+        if self.config.altered_captions:
+            keys = keras.random.uniform(ops.shape(tokens), seed=self.noise_seed(training))
+            altered = replaced(tokens, others, keys)  # (B, T)
+            is_altered = ops.cast(ops.any(ops.not_equal(tokens, altered), axis=1), "float32")
+            near = ops.stop_gradient(self.conditioning(self.embeddings_of(altered))[0])  # (B, K)
+            near_logits = self.head([features, near], training=training)
+            near_nats, near_accuracy = judged_wrong(near_logits, has_other * is_altered)
+            wrong_nats = mean_of([wrong_nats, near_nats])
+            wrong_accuracy = mean_of([wrong_accuracy, near_accuracy])
+        negatives = [wrong_nats]
         negatives += [ops.mean(ops.softplus(logits)) for logits in fake]
         positives = [ops.mean(ops.softplus(-logits)) for logits in right]
         return {
             "discriminator_nats": mean_of(positives) + mean_of(negatives),
             "real_accuracy": share(right[0] > 0),
-            "wrong_accuracy": ops.sum(has_other * ops.cast(wrong < 0, "float32")) / wrong_share,
+            "wrong_accuracy": wrong_accuracy,
             "fake_accuracy": share(fake[0] < 0),
         }
 
@@ -380,25 +392,3 @@ class StackGAN(PlayerModel):
             kept = tokens_of(caption_of(text), vocabulary)[: most - 1]
             row[: len(kept)] = kept
         return tokens
-
-
-def wrong_captions(same: Any, keys: Any) -> tuple[Any, Any]:
-    """Return for each example another whose caption is wrong for it, and 1 where there is any.
-
-    Args:
-        same: Where the captions of examples i and j are right for each other, bool (B, B).
-        keys: Random numbers in [0, 1), (B, B).
-    """
-    allowed = ops.cast(ops.logical_not(same), "float32")
-    others = ops.argmax(allowed * (1.0 + keys), axis=1)
-    return others, ops.max(allowed, axis=1)
-
-
-def mean_of(values: Sequence[Any]) -> Any:
-    """Return the mean of scalars."""
-    return sum(values) / len(values)
-
-
-def share(flags: Any) -> Any:
-    """Return the share of flags (B,) that are set."""
-    return ops.mean(ops.cast(flags, "float32"))

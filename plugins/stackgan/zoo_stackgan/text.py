@@ -76,10 +76,11 @@ def replaced(tokens: Any, others: Any, keys: Any) -> Any:
     Args:
         tokens: Captions (B, T).
         others: Which caption of the batch the word is taken from, (B,).
-        keys: Random numbers in [0, 1), (B, T): where the largest is, of words that both have.
+        keys: Random numbers in [0, 1), (B, T): where the largest is, of words that are not alike.
     """
     from_others = ops.take(tokens, others, axis=0)  # (B, T)
     both = ops.logical_and(ops.not_equal(tokens, END), ops.not_equal(from_others, END))
+    both = ops.logical_and(both, ops.not_equal(tokens, from_others))
     places = ops.argmax(ops.cast(both, keys.dtype) * (1.0 + keys), axis=1)  # (B,)
     chosen = ops.one_hot(places, ops.shape(tokens)[1], dtype="bool")
     return ops.where(chosen, from_others, tokens)
@@ -106,6 +107,18 @@ def matching_terms(images: Any, texts: Any, same: Any, near: Any, unlike: Any) -
     losses = ops.logsumexp(all_texts, axis=1) + ops.logsumexp(logits, axis=0) - 2 * own_logits
     is_nearest = ops.greater_equal(own_logits, ops.max(all_texts, axis=1))
     return ops.mean(losses) / 2, ops.mean(ops.cast(is_nearest, "float32"))
+
+
+def wrong_captions(same: Any, keys: Any) -> tuple[Any, Any]:
+    """Return for each example another whose caption is wrong for it, and 1 where there is any.
+
+    Args:
+        same: Where the captions of examples i and j are right for each other, bool (B, B).
+        keys: Random numbers in [0, 1), (B, B).
+    """
+    allowed = ops.cast(ops.logical_not(same), "float32")
+    others = ops.argmax(allowed * (1.0 + keys), axis=1)
+    return others, ops.max(allowed, axis=1)
 
 
 def same_pairs(tokens: Any, labels: Any) -> Any:
