@@ -144,6 +144,13 @@ def test_the_learning_rate_is_halved_again_and_again():
     assert rates == pytest.approx([2e-4, 2e-4, 1e-4, 5e-5, 2e-4 / 1024])
 
 
+def test_the_text_encoder_learns_ever_less_and_then_no_more():
+    matcher = stackgan(matching_steps=100).players()[0]
+    rate = matcher.optimizer()._learning_rate
+    rates = [float(array(rate(step))) for step in (0, 50, 100, 1000)]
+    assert rates == pytest.approx([1e-3, 5e-4, 0, 0])
+
+
 @pytest.mark.backends
 @pytest.mark.parametrize("stage", [1, 2])
 def test_it_illustrates_texts(stage, first, second):

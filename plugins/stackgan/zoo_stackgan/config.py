@@ -25,6 +25,8 @@ class StackGANConfig:
         embedding_size: Numbers in the embedding of each caption, where the data bring them; 0
             where the model has a text encoder of its own.
         text_size: Numbers in an embedding of the model's own, E, an even number.
+        matching_steps: Steps over which the text encoder learns, at a rate that falls to zero along
+            a cosine: the others then learn from embeddings that no longer move.
         condition_size: Numbers that conditioning augmentation makes of an embedding.
         latent_size: Numbers in the noise vector.
         generator_filters: Channels of stage I's generator before the image, twice as many in each
@@ -52,6 +54,7 @@ class StackGANConfig:
     captions: tuple[str, ...] = ()
     embedding_size: int = 0
     text_size: int = 256
+    matching_steps: int = 5000
     condition_size: int = 128
     latent_size: int = 100
     generator_filters: int = 64
@@ -102,6 +105,7 @@ class StackGANConfig:
 
     def _check_numbers(self) -> None:
         for name in (
+            "matching_steps",
             "condition_size",
             "latent_size",
             "generator_filters",
@@ -170,6 +174,7 @@ PRESETS = {
         config={
             **_SMALL,
             "text_size": 64,
+            "matching_steps": 1000,
             "condition_size": 32,
             "latent_size": 32,
             "generator_filters": 16,
@@ -186,6 +191,7 @@ PRESETS = {
             **_SMALL,
             "first_stage_length": 8.0,
             "text_size": 128,
+            "matching_steps": 3000,
             "condition_size": 64,
             "latent_size": 32,
             "learning_rate": 5e-4,

@@ -142,7 +142,9 @@ class StackGAN(PlayerModel):
                 networks=[self.text_encoder, self.image_encoder],
                 loss=self.matcher_loss,
                 terms=("matching_nats", "matching_accuracy"),
-                optimizer=lambda: keras.optimizers.Adam(MATCHER_RATE),
+                optimizer=lambda: keras.optimizers.Adam(
+                    keras.optimizers.schedules.CosineDecay(MATCHER_RATE, self.config.matching_steps)
+                ),
                 hands_on=("embedding",),
             )
         ]
