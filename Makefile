@@ -6,7 +6,7 @@ BACKENDS ?= tensorflow jax torch
 # count as newer than the same version without "+cpu", so that pip takes them where it sees them:
 #   make test-backends TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH ?= torch==2.13.0
-# Processes that run tests; each takes about 2 GB.
+# Processes that run tests side by side; those of the core take several GB each.
 WORKERS ?= 2
 TORCH_INDEX ?=
 
@@ -38,8 +38,12 @@ demo: $(INSTALLED)  ## Train the VAE on handwritten digits; samples, reconstruct
 	$(BIN)/zoo evaluate $(RUN)
 	@echo "Open $(RUN)/report.html in a browser."
 
+# TensorFlow keeps some memory of every model that it has compiled, after hundreds of them gigabytes:
+# each part has processes of its own.
 test: $(INSTALLED)  ## Run the tests of the core and of every plugin.
-	$(PYTEST)
+	status=0; for part in tests $(PLUGINS); do \
+	  echo "== $$part"; $(PYTEST) $$part || status=1; \
+	done; exit $$status
 
 test-backends: $(BACKENDS_INSTALLED)  ## Install JAX and torch; run the contract on each backend.
 	set -e; for backend in $(BACKENDS); do \

@@ -181,7 +181,7 @@ def test_a_run_goes_on_in_its_own_form_only(folder, tmp_path):
 @pytest.mark.usefixtures("murmur")
 def test_augmentations_are_not_for_sounds(folder):
     with pytest.raises(
-        ConfigError, match=r"kinds image, strokes, domains\. 'murmur' models waveform"
+        ConfigError, match=r"kinds image, strokes, domains, captioned\. 'murmur' models waveform"
     ):
         plan("murmur", Asked(data=str(folder), augment="flip"))
 
