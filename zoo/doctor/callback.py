@@ -122,8 +122,8 @@ class TrainingDoctor(keras.callbacks.Callback):
                 )
                 self._take(symptom, "", seen if epochs else None)
         for name, value in terms.items():
-            # The prior term of a diffusion model is near zero by design.
-            if name.endswith("kl_nats") and not name.startswith("prior_"):
+            # Of a latent vector, no more: that of conditioning augmentation may well be near zero.
+            if name == "kl_nats":
                 self._peaks[name] = peak = max(value, self._peaks.get(name, 0.0))
                 is_collapsed = losses.is_collapsed_kl(value, peak)
                 epochs = self._lasting(f"{losses.KL_COLLAPSED} {name}", is_collapsed, steps)
