@@ -49,7 +49,8 @@ def test_a_wrong_caption_is_of_another_label_and_other_words():
     drawn = np.zeros((12, 12), bool)
     for _ in range(200):
         keys = generator.uniform(size=(12, 12)).astype("float32")
-        others, has_other = wrong_captions(same_pairs(tokens, labels), keys)
+        same = same_pairs(tokens, labels)
+        others, has_other = wrong_captions(same, ops.convert_to_tensor(keys))
         drawn[np.arange(12), array(others)] = True
         assert array(has_other).all()
     same_words = (tokens[:, None] == tokens[None]).all(axis=2)
@@ -59,7 +60,7 @@ def test_a_wrong_caption_is_of_another_label_and_other_words():
 
 def test_without_labels_another_caption_is_wrong():
     tokens = np.array([[2, 0], [2, 0], [3, 0]], "int32")
-    keys = np.zeros((3, 3), "float32")
+    keys = ops.zeros((3, 3))
     others, has_other = wrong_captions(same_pairs(tokens, None), keys)
     assert array(others).tolist()[:2] == [2, 2]
     assert array(has_other).tolist() == [1, 1, 1]
@@ -67,7 +68,7 @@ def test_without_labels_another_caption_is_wrong():
 
 def test_an_example_without_a_wrong_caption_in_its_batch_says_so():
     tokens = np.array([[2, 0], [3, 0]], "int32")
-    _, has_other = wrong_captions(same_pairs(tokens, np.zeros(2, "int32")), np.zeros((2, 2)))
+    _, has_other = wrong_captions(same_pairs(tokens, np.zeros(2, "int32")), ops.zeros((2, 2)))
     assert array(has_other).tolist() == [0, 0]
 
 
@@ -78,7 +79,7 @@ def test_a_word_is_replaced_by_that_of_another_caption_at_its_place():
     found = {0: set(), 1: set(), 2: set()}
     for seed in range(40):
         keys = np.random.default_rng(seed).uniform(size=(3, 4)).astype("float32")
-        rows = array(replaced(tokens, others, keys)).tolist()
+        rows = array(replaced(tokens, others, ops.convert_to_tensor(keys))).tolist()
         for index, row in enumerate(rows):
             found[index].add(tuple(row))
     assert found[0] == {(5, 3, 4, 0), (2, 6, 4, 0)}
