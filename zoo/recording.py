@@ -194,8 +194,8 @@ class Recorder(keras.callbacks.Callback):
         """Return the mean of every term on the held-out data; the running means stay."""
         means = self.model.metrics_variables
         kept = [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in means]
-        # Sounds and films are large: of them only as many as are trained on at once.
-        most = HELD_OUT_BATCH if self.card.kind in OF_IMAGES else self.run.request.batch_size
+        # Others may be large, such as a second stage at 256x256: as many as are trained on at once.
+        most = HELD_OUT_BATCH if self.card.kind == "image" else self.run.request.batch_size
         size = min(most, len(self.held_out))
         batches = Batches(self.held_out, size, seed=0, shuffle=False, drop_remainder=False)
         totals = dict.fromkeys(self._player_of, 0.0)
