@@ -107,7 +107,7 @@ def caption_tokens(texts: Sequence[str], vocabulary: Sequence[str], max_length: 
         if all(token == UNKNOWN for token in tokens_of(caption, vocabulary)):
             raise DataError(
                 f"The model knows no word of '{shown(text[:60])}': none is in the captions that it "
-                "was trained on. `zoo info` on the run's data shows some of them."
+                "was trained on. `zoo data show` on the run's data shows some of them."
             )
     return as_examples(captions, vocabulary, max_length)
 
