@@ -17,7 +17,11 @@ test test-backends test-wheels: export OMP_NUM_THREADS = 1
 # A test that trains an equal model again need not compile it again; on JAX that is most of the time.
 test-backends: export JAX_COMPILATION_CACHE_DIR = $(abspath $(VENV))/jax-cache
 test-backends: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0.2
+# On JAX the CPU is two devices, for the tests that share a batch out.
+test-backends: export XLA_FLAGS = --xla_force_host_platform_device_count=2
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+# Written by the page on adding a model alone, and installed nowhere but where their wheels are tested.
+EXAMPLES := $(patsubst %/pyproject.toml,%,$(wildcard examples/*/pyproject.toml))
 PYPROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 INSTALLED := $(VENV)/.installed
 BACKENDS_INSTALLED := $(VENV)/.backends-installed
@@ -50,13 +54,13 @@ test-backends: $(BACKENDS_INSTALLED)  ## Install JAX and torch; run the contract
 	  echo "== $$backend"; KERAS_BACKEND=$$backend $(PYTEST) -m "backends and not slow"; \
 	done
 
-test-wheels: $(INSTALLED)  ## Test each plugin's wheel with the core's, outside the checkout.
-	.ci/test-wheels $(BIN)/python $(PLUGINS)
+test-wheels: $(INSTALLED)  ## Test the wheel of each plugin and example with the core's.
+	.ci/test-wheels $(BIN)/python $(PLUGINS) $(EXAMPLES)
 
 lint: $(INSTALLED)  ## Check style, formatting and types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy zoo $(wildcard plugins/*/zoo_*)
+	$(BIN)/mypy zoo $(wildcard plugins/*/zoo_* examples/*/zoo_*)
 
 fix: $(INSTALLED)  ## Mend what ruff can mend by itself.
 	$(BIN)/ruff check --fix .

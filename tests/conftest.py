@@ -2,6 +2,7 @@
 
 import contextlib
 
+import fuzzed  # noqa: F401  # registers the profile `thorough`
 import pytest
 
 # TensorFlow and torch can crash together where TensorFlow was imported first.

@@ -59,7 +59,7 @@ def test_every_option_reaches_the_run(capsys, tmp_path):
     [
         ([], "Give the MODEL to train, or --resume RUN."),
         (["--resume", "runs/a", "--out", "b"], "a resumed run has its own"),
-        (["vae", "--epochs", "0"], "0 is not in the range x>=1"),
+        (["vae", "--epochs", "0"], "0 is not in the range 1<=x<=1000000000"),
         (["vae", "--backend", "theano"], "'theano' is not one of"),
         (["vae", "--precision", "half"], "'half' is not one of"),
         (["vae", "--image-size", "0"], "must lie between 1 and 4096"),

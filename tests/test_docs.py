@@ -24,6 +24,7 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "plugins").glob("*/README.md")),
+    *sorted((ROOT / "examples").glob("*/README.md")),
 ]
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
 ADDING_PAGE = ROOT / "docs" / "adding-a-model.md"
@@ -31,7 +32,7 @@ RUN = "<!-- run -->"  # before a block: its commands are run, and print what it 
 
 _FENCE = re.compile(r"^(?P<fence>```+)(?P<language>\w*)\n(?P<text>.*?)^(?P=fence)$", re.M | re.S)
 _LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
-_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+_OPTION = re.compile(r"(?<![\w=-])--[a-z][a-z-]*")
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,18 @@
-"""A user's script of ten lines, on NumPy arrays and on a tf.data.Dataset."""
+"""A user's script of ten lines, on NumPy arrays and on a tf.data.Dataset; a stranger's plugin."""
 
+import ast
+import json
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from plugin_folders import ROOT, lay_out, run_tests, zoo_in
 
-ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/pyproject.toml"))
+each_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 
 ON_NUMPY = """
 import zoo
@@ -65,3 +71,40 @@ def test_a_user_script_of_ten_lines_fits_numpy_arrays(tmp_path):
 def test_a_user_script_of_ten_lines_fits_a_tf_dataset(tmp_path):
     pytest.importorskip("tensorflow", reason="tf.data needs TensorFlow")
     run_script(ON_TF_DATA, tmp_path)
+
+
+@each_example
+def test_an_example_is_a_plugin_that_is_listed(example, tmp_path):
+    points = tomllib.loads((example / "pyproject.toml").read_text())["project"]["entry-points"]
+    done = zoo_in(lay_out(tmp_path, example), "list", "--json")
+    status = {entry["name"]: entry["status"] for entry in json.loads(done.stdout)}
+    assert points["zoo.models"]
+    assert all(status[name] == "ok" for name in points["zoo.models"])
+    assert not done.stderr
+
+
+@each_example
+def test_an_example_is_short_and_imports_what_a_plugin_may(example):
+    (package,) = example.glob("zoo_*")
+    allowed = {"zoo", "keras", "numpy", package.name} | sys.stdlib_module_names
+    lines = 0
+    for path in package.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        lines += sum(bool(line.strip()) for line in text.splitlines())
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert {name.partition(".")[0] for name in names} <= allowed, path
+    assert lines < 150
+
+
+@pytest.mark.slow
+@pytest.mark.backends
+@each_example
+def test_an_example_keeps_the_contract_and_passes_its_own_tests(example, tmp_path):
+    """`make test-wheels` runs them too, on TensorFlow, from the wheel."""
+    done = run_tests(example, lay_out(tmp_path, example), "tests")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"[1-9][0-9] passed", done.stdout), done.stdout

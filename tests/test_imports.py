@@ -19,7 +19,7 @@ MODELS = (
 )
 LATENT = (
     *("latent", "inversion", "attributes", "completion", "words", "tiling", "translating"),
-    "illustrating",
+    *("illustrating", "archives"),
 )
 LAYERS = (
     ("zoo.errors", "zoo.card", "zoo.config", "zoo.protocols", "zoo.shapes", "zoo.priors"),
@@ -29,7 +29,10 @@ LAYERS = (
         *(f"zoo.{name}" for name in MODELS),
     ),
     ("zoo.metrics", "zoo.media", *(f"zoo.{name}" for name in TRAINING + WATCHING + LATENT)),
-    ("zoo.commands", "zoo.testing", "zoo.pytest_plugin"),
+    (
+        *("zoo.commands", "zoo.testing", "zoo.pytest_plugin"),
+        *("zoo.conformance", "zoo.installing", "zoo.scaffold"),
+    ),
 )
 BACKENDS = {"tensorflow", "jax", "torch"}
 ALLOWED_IN = {
@@ -39,7 +42,10 @@ ALLOWED_IN = {
     "jax": ("zoo.engine.",),
     "torch": ("zoo.engine.",),
 }
-LIGHT = ("errors", "card", "registry", "config", "backends", "commands")
+LIGHT = (
+    *("errors", "card", "registry", "config", "backends", "commands"),
+    *("conformance", "installing", "scaffold"),
+)
 
 
 def core_modules() -> dict[str, Path]:

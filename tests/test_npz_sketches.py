@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sketches import npy, objects, sketch, write_npz
 
-from zoo.data import npz_sketches
+from zoo.data import npy as npy_members
 from zoo.data.npz_sketches import read_npz
 from zoo.errors import DataError
 
@@ -145,7 +145,7 @@ def test_one_array_named_a_thousand_times_is_refused(tmp_path):
 
 
 def test_a_member_that_unpacks_to_too_much_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(npz_sketches, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(npy_members, "MOST_BYTES", 10_000)
     path = write_npz(tmp_path / "a.npz", train=b"\0" * 1_000_000)
     assert path.stat().st_size < 10_000
     with pytest.raises(DataError, match=r"train.npy unpacks to .* GiB; expected at most"):

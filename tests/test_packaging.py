@@ -222,6 +222,11 @@ def imported_packages(path: Path) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
+def test_the_citation_is_of_this_version():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {read_project(ROOT)['version']}\n" in citation
+
+
 @pytest.mark.parametrize("project", PROJECTS[1:], ids=lambda project: project.name)
 def test_a_plugin_asks_for_the_core_that_stands_beside_it(project):
     minor = read_project(ROOT)["version"].rpartition(".")[0]

@@ -6,15 +6,18 @@ torn or altered checkpoint is seen before it is used. Nothing is pickled. The fo
 under another name, synced, and renamed into place; one process at a time writes (`Run.lock`).
 """
 
+import errno
 import hashlib
 import io
 import json
 import logging
+import math
 import os
 import re
 import secrets
 import shutil
 import stat
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,8 +35,8 @@ FORMAT_VERSION = 1
 MAX_JSON_BYTES = 1 << 20
 
 # A folder that ends in "~" was replaced by one of the same step, or was about to be.
-_FOLDER = re.compile(r"step-(\d{8,})(~?)")
-_TEMPORARY = ".tmp-"
+_FOLDER = re.compile(r"step-([0-9]{8,18})(~?)")
+TEMPORARY = ".tmp-"  # what begins so was not finished
 # Integers, floats and bool of NumPy by their type codes. Importing ml_dtypes teaches NumPy the name
 # "bfloat16", under which the safetensors reader asks for it.
 _DTYPES = {np.dtype(code).name for code in "?bhilBHILefd"} | {np.dtype(ml_dtypes.bfloat16).name}
@@ -54,7 +57,7 @@ def save_checkpoint(
     of training that was left (it was resumed from before them), and go too.
 
     Args:
-        directory: Folder of the run's checkpoints, made where it is missing.
+        directory: Folder of the run's checkpoints, made where it is missing in the run's folder.
         step: Steps trained.
         state: Arrays by name; any name, any type of number, any memory layout.
         position: What JSON can hold of where training stood.
@@ -66,10 +69,11 @@ def save_checkpoint(
     if keep < 1 or step < 0:
         raise RunError(f"keep must be 1 or more and step 0 or more. Received: {keep}, {step}.")
     final = directory / f"step-{step:08d}"
-    temporary = directory / f"{_TEMPORARY}{secrets.token_hex(8)}"
+    temporary = directory / f"{TEMPORARY}{secrets.token_hex(8)}"
     try:
         arrays = {name: _as_stored(name, array) for name, array in state.items()}
-        directory.mkdir(parents=True, exist_ok=True)
+        # Without its parents: a run that was moved or removed is not begun anew in its old place.
+        directory.mkdir(exist_ok=True)
         _remove_leftovers(directory)
         try:
             temporary.mkdir()
@@ -97,32 +101,87 @@ def load_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         raise RunError(f"'{state_path}' is not a safetensors file of arrays: {error}.") from error
 
 
+def step_of(path: Path) -> int:
+    """Return the step of a checkpoint that was loaded."""
+    name = _FOLDER.fullmatch(path.name)
+    if name is None:
+        raise RunError(f"'{path}' is not a checkpoint: a folder 'step-00001200' was expected.")
+    return int(name[1])
+
+
+def load_latest(directory: Path) -> dict[str, np.ndarray] | None:
+    """Return the state of the newest whole checkpoint, None if there is none.
+
+    A process that trains may remove it while it is read, for newer ones are there then.
+
+    Raises:
+        RunError: As `load_checkpoint`.
+    """
+    while (path := latest_checkpoint(directory)) is not None:
+        try:
+            return load_checkpoint(path)[0]
+        except RunError:
+            if path.exists():
+                raise
+    return None
+
+
 def latest_checkpoint(directory: Path) -> Path | None:
     """Return the newest whole checkpoint; each broken newer one is logged with the reason."""
-    for _, _, path in sorted(_checkpoints(directory), reverse=True):
+    newest = None
+    broken: dict[Path, RunError] = {}
+    while newest is None:
+        # Listed anew each time: another process may save newer ones, and remove these, meanwhile.
+        listed = sorted(_checkpoints(directory), reverse=True)
+        path = next((path for _, _, path in listed if path not in broken), None)
+        if path is None:
+            break
         try:
             _verified_position(path)
+            newest = path
         except RunError as error:
-            _logger.warning("A broken checkpoint is passed over. %s", error)
-        else:
-            return path
-    return None
+            broken[path] = error
+    for path, reason in broken.items():
+        if path.exists():
+            _logger.warning("A broken checkpoint is passed over. %s", reason)
+    return newest
 
 
 def read_json(path: Path) -> Any:
     """Return what the JSON file `path` holds.
 
     Raises:
-        RunError: If it is missing, larger than a megabyte, a link, or not JSON.
+        RunError: If it is missing, larger than a megabyte, a link, or not JSON; see `parse_json`.
     """
-    with _open_plain_file(path) as file:
+    with open_plain_file(path) as file:
         content = file.read(MAX_JSON_BYTES + 1)
     if len(content) > MAX_JSON_BYTES:
         raise RunError(f"'{path}' is too large: at most {MAX_JSON_BYTES} bytes were expected.")
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
+        return parse_json(content)
+    except ValueError as error:
         raise RunError(f"'{path}' is not JSON: {error}.") from error
+
+
+def parse_json(content: bytes) -> Any:
+    """Return what JSON in UTF-8 holds, taken to the letter, which Python's own reader does not.
+
+    Raises:
+        ValueError: If it is no JSON, has a key twice or numbers that are NaN, infinite, or integers
+            beyond 64 bits, or is nested too deeply.
+    """
+    try:
+        # A file name that is not UTF-8 was written with lone surrogates in it.
+        text = content.decode("utf-8-sig", "surrogatepass")
+        return json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_constant=_finite,
+            parse_float=_finite,
+            parse_int=_integer,
+        )
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -131,8 +190,10 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         RunError: If it cannot be written; what stood at `path` before is untouched.
     """
-    temporary = path.parent / f"{_TEMPORARY}{secrets.token_hex(8)}"
+    temporary = path.parent / f"{TEMPORARY}{secrets.token_hex(8)}"
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise OSError(errno.EINVAL, "it is a pipe or a device")  # which would be replaced
         try:
             with open(temporary, "xb") as file:
                 file.write(content)
@@ -153,6 +214,26 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise ValueError(f"it has the key {twice[:40]!r} twice")
+    return found
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"it holds {text[:40]}, which is no number")
+    return value
+
+
+def _integer(text: str) -> int:
+    if len(text) > 20 or not -(2**63) <= int(text) < 2**63:
+        raise ValueError(f"it holds {text[:40]}, an integer beyond 64 bits")
+    return int(text)
 
 
 def _as_stored(name: str, array: np.ndarray) -> np.ndarray:
@@ -213,7 +294,7 @@ def _prune(directory: Path, step: int, keep: int) -> None:
 
 def _remove_folder(path: Path) -> None:
     """Remove a checkpoint; under another name first, as half of one must not look whole."""
-    doomed = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
+    doomed = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
     path.rename(doomed)
     sync_directory(path.parent)
     shutil.rmtree(doomed)
@@ -221,7 +302,7 @@ def _remove_folder(path: Path) -> None:
 
 def _remove_leftovers(directory: Path) -> None:
     """Remove what a process that was killed while saving or removing left behind."""
-    for path in directory.glob(f"{_TEMPORARY}*"):
+    for path in directory.glob(f"{TEMPORARY}*"):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
@@ -241,16 +322,16 @@ def _checkpoints(directory: Path) -> list[tuple[int, bool, Path]]:
 
 def _verified_position(path: Path) -> dict[str, Any]:
     """Return the position of the checkpoint at `path`, after every check of its files."""
-    name = _FOLDER.fullmatch(path.name)
-    if not name or not path.is_dir():
-        raise RunError(f"'{path}' is not a checkpoint: a folder 'step-00001200' was expected.")
+    step = step_of(path)
+    if not path.is_dir() or path.is_symlink():
+        raise RunError(f"'{path}' is not a checkpoint: a folder was expected.")
     document = _read_position(path / POSITION_FILE)
-    if document["step"] != int(name[1]):
+    if document["step"] != step:
         raise RunError(
-            f"'{path / POSITION_FILE}' is of step {document['step']}, its folder of {int(name[1])}."
+            f"'{path / POSITION_FILE}' is of step {document['step']}, its folder of {step}."
         )
     state_path = path / STATE_FILE
-    with _open_plain_file(state_path) as file:
+    with open_plain_file(state_path) as file:
         size = os.fstat(file.fileno()).st_size
         if size != document["state_bytes"]:
             raise RunError(
@@ -276,8 +357,12 @@ def _read_position(path: Path) -> dict[str, Any]:
     return document
 
 
-def _open_plain_file(path: Path) -> io.BufferedReader:
-    """Open a file for reading, unless it is a link, a pipe or a device."""
+def open_plain_file(path: Path) -> io.BufferedReader:
+    """Open a file for reading.
+
+    Raises:
+        RunError: If it cannot be read, or is a link, a pipe or a device.
+    """
     try:
         # O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

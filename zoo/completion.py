@@ -20,6 +20,7 @@ from zoo.data.dataset import (
     VideoSpec,
     WaveformSpec,
 )
+from zoo.data.files import read_file
 from zoo.data.films import read_film
 from zoo.data.pixels import UnusableImageError, decode, read_header
 from zoo.data.sound_files import read_sound
@@ -300,7 +301,7 @@ def _read_file(spec: Completable, path: Path) -> np.ndarray:
 def _read_image(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
     height, width, channels = shape
     try:
-        content = path.read_bytes()
+        content = read_file(path)
         header = read_header(io.BytesIO(content))
         if header.size != (height, width):
             raise DataError(

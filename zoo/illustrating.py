@@ -12,7 +12,7 @@ import numpy as np
 
 from zoo.data.captions import caption_of, unknown_words
 from zoo.data.embeddings import read_embeddings
-from zoo.data.files import shown, some
+from zoo.data.files import open_file, shown, some
 from zoo.errors import DataError, ZooError
 from zoo.latent import lerp
 from zoo.protocols import Illustrates, supports
@@ -44,7 +44,8 @@ def check_illustrates(run: Run, model: Any) -> None:
     if not supports(model, Illustrates):
         raise ZooError(
             f"'{run.request.model}' makes no images of text. Expected: the run of a model that "
-            "does, which `zoo list captioned` shows."
+            "does, which `zoo list captioned` shows; for another, leave out --text, --texts and "
+            "--embeddings."
         )
 
 
@@ -56,7 +57,7 @@ def read_texts(path: Path) -> list[str]:
     """
     name = shown(path)
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             content = file.read(MOST_BYTES + 1)
     except FileNotFoundError as error:
         raise DataError(f"There is no file of texts '{name}'.") from error

@@ -41,6 +41,7 @@ class Asked:
         seed: Seed of everything random.
         backend: Keras backend.
         precision: "float32", "bfloat16" or "float16".
+        devices: Devices that share each batch out.
     """
 
     preset: str | None = None
@@ -54,6 +55,7 @@ class Asked:
     seed: int | None = None
     backend: str | None = None
     precision: str | None = None
+    devices: int | None = None
 
 
 def plan(model: str, asked: Asked) -> RunRequest:
@@ -73,6 +75,8 @@ def plan(model: str, asked: Asked) -> RunRequest:
     augment = asked.augment or preset.augment
     augment = None if augment == NO_AUGMENTATION else augment
     augmentation(card, augment, 0)  # unknown ones are named before anything is made
+    batch_size = asked.batch_size or preset.batch_size
+    _check_devices(asked.devices or 1, batch_size)
     data = asked.data or preset.data
     # A preset speaks of its own data alone.
     form = dict(asked.form if asked.data else {**preset.form, **asked.form})
@@ -98,11 +102,12 @@ def plan(model: str, asked: Asked) -> RunRequest:
         fingerprint=dataset.fingerprint,
         epochs=lasts[0],
         steps=lasts[1],
-        batch_size=asked.batch_size or preset.batch_size,
+        batch_size=batch_size,
         seed=0 if asked.seed is None else asked.seed,
         backend=backend,
         precision=asked.precision or preset.precision,
         versions=backends.versions(backend),
+        devices=asked.devices or 1,
     )
 
 
@@ -134,6 +139,7 @@ def plan_resume(run: Run, model: str | None, asked: Asked) -> RunRequest:
     )
     if not differences(wanted, recorded):
         backends.use_backend(recorded.backend)
+        _check_devices(wanted.devices, wanted.batch_size)
         dataset = data_of(wanted, "train")
         wanted = dataclasses.replace(wanted, fingerprint=dataset.fingerprint)
     lines = differences(wanted, recorded)
@@ -242,6 +248,13 @@ def _with_data_values(
 def _fields(config: Any) -> Mapping[str, Any]:
     """Return the fields of a configuration by name."""
     return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+
+
+def _check_devices(count: int, batch_size: int) -> None:
+    if count > 1:
+        from zoo.engine.devices import choose_devices
+
+        choose_devices(count, batch_size)
 
 
 def _check_length(asked: Asked) -> None:

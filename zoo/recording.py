@@ -21,7 +21,7 @@ from zoo.data import Batches
 from zoo.data.dataset import AT_A_GLANCE, Examples
 from zoo.doctor import Finding, TrainingDoctor, line_of
 from zoo.engine.state import averaged, read_state, restore_state
-from zoo.errors import Interrupted, NonFiniteError
+from zoo.errors import Interrupted, NonFiniteError, RunError
 from zoo.media import save_samples
 from zoo.media.report import write_card, write_report
 from zoo.metrics.examples import choose
@@ -36,6 +36,15 @@ CHECKPOINT_SHARE = 0.05  # of the time, at most; large models are saved less oft
 HELD_OUT_BATCH = 500
 DOCTORS_EXAMPLES = 512
 OF_IMAGES = ("image", "captioned")  # kinds of which an example is one image, whatever goes with it
+
+
+class ProgressBar(tqdm):
+    """A bar by the steady clock: by tqdm's it would stand still where the time was set back."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        self._time = time.monotonic
+        self.start_t = self.last_print_t = self._time()
 
 
 class Recorder(keras.callbacks.Callback):
@@ -69,13 +78,26 @@ class Recorder(keras.callbacks.Callback):
         self.doctor = TrainingDoctor(self._examples(), on_finding=self._found)
         self._player_of: dict[str, str] = {}
         self._stopping = False
-        self._bar = tqdm(disable=True)
+        self._bar = ProgressBar(disable=True)
         self._restored: Mapping[str, np.ndarray] | None = None
         self._saved_at = self._reported_at = self._epoch_began = time.monotonic()
         self._save_seconds = 0.0
 
-    def go_on(self, step: int, state: Mapping[str, np.ndarray]) -> None:
-        """Take up a training at `step`, in the middle of an epoch perhaps."""
+    def go_on(
+        self, step: int, state: Mapping[str, np.ndarray], position: Mapping[str, Any]
+    ) -> None:
+        """Take up a training at `step`, in the middle of an epoch perhaps.
+
+        Raises:
+            RunError: If the held-out data are others than before, for the log would not show it.
+        """
+        held_out = self.held_out
+        if position.get("held_out", held_out.fingerprint) != held_out.fingerprint:
+            raise RunError(
+                f"The held-out data of '{self.run.request.data}', its split '{held_out.split}', "
+                f"have changed since '{self.run.path}' was measured on them. Restore them, or "
+                "start a new run."
+            )
         self.step = step
         self._restored = state if step % self.steps_per_epoch else None
         self.run.rewind_metrics(step)
@@ -94,7 +116,7 @@ class Recorder(keras.callbacks.Callback):
         signals = (signal.SIGINT, signal.SIGTERM) if in_main else ()
         previous = {number: signal.signal(number, stop) for number in signals}
         show = self.progress and sys.stderr.isatty()
-        self._bar = tqdm(
+        self._bar = ProgressBar(
             total=self.last_step, initial=self.step, unit="step", disable=not show, leave=False
         )
         try:
@@ -156,7 +178,11 @@ class Recorder(keras.callbacks.Callback):
     def save(self, model: Any) -> None:
         """Write a checkpoint of this very step."""
         began = time.monotonic()
-        position = {"step": self.step, "steps_per_epoch": self.steps_per_epoch}
+        position = {
+            "step": self.step,
+            "steps_per_epoch": self.steps_per_epoch,
+            "held_out": self.held_out.fingerprint,
+        }
         save_checkpoint(self.run.checkpoints_path, self.step, read_state(model), position)
         self._saved_at = time.monotonic()
         self._save_seconds = self._saved_at - began

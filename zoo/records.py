@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.checkpoints import write_atomically
+from zoo.checkpoints import open_plain_file, parse_json, write_atomically
 from zoo.errors import RunError
 
 
@@ -37,21 +37,19 @@ def read_records(path: Path) -> list[dict[str, Any]]:
     Raises:
         RunError: If another line is not a JSON object.
     """
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
+    if not path.exists() and not path.is_symlink():
         return []
-    except OSError as error:
-        raise RunError(f"'{path}': {error.strerror}.") from error
+    with open_plain_file(path) as file:
+        lines = file.read().split(b"\n")
     records = []
     for number, line in enumerate(lines, start=1):
         if not line:
             continue
         try:
-            record = json.loads(line)
+            record = parse_json(line)
             if not isinstance(record, dict):
                 raise ValueError("it is not an object")
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             if number == len(lines):
                 break
             raise RunError(f"Line {number} of '{path}' is not a JSON record: {error}.") from error
@@ -66,7 +64,13 @@ def rewind_records(path: Path, step: int) -> None:
         RunError: If the file is broken or cannot be written.
     """
     if path.exists():
-        _write(path, [record for record in read_records(path) if record.get("step", 0) <= step])
+        _write(path, [record for record in read_records(path) if _step_of(record) <= step])
+
+
+def _step_of(record: Mapping[str, Any]) -> float:
+    """Return the step of a record; 0 where it says none, and so will always be kept."""
+    step = record.get("step")
+    return step if isinstance(step, int | float) else 0
 
 
 def _write(path: Path, records: list[dict[str, Any]]) -> None:

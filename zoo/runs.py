@@ -15,16 +15,18 @@ import json
 import os
 import re
 import shutil
+import stat
 import types
 import typing
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from zoo.checkpoints import read_json, write_atomically
+from zoo.checkpoints import TEMPORARY, read_json, write_atomically
+from zoo.data.forms import OPTIONS
 from zoo.errors import RunError, did_you_mean
 from zoo.records import append_record, read_records, rewind_records
 
@@ -34,8 +36,9 @@ LOCK_FILE = ".lock"
 MAX_SLUG_LENGTH = 40
 MAX_VALUE_LENGTH = 200  # of a value in a message
 
-# How long to train may change on resuming; versions are recorded, and may have moved on.
-_MAY_DIFFER = {"epochs", "steps", "package_version", "versions"}
+# How long to train, and on what, may change on resuming; versions are recorded, and may have
+# moved on.
+_MAY_DIFFER = {"epochs", "steps", "devices", "package_version", "versions"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,7 @@ class RunRequest:
         backend: Keras backend.
         precision: Keras dtype policy.
         versions: Version of zoo, Keras, the backend, Python, by name.
+        devices: Devices that share each batch out.
     """
 
     model: str
@@ -77,6 +81,7 @@ class RunRequest:
     backend: str
     precision: str
     versions: dict[str, str]
+    devices: int = 1
 
 
 class Run:
@@ -98,6 +103,7 @@ class Run:
         self.model_path = path / "model.keras"
         self.report_path = path / "report.html"
         self.card_path = path / "README.md"
+        self._undo = ExitStack()  # of the folders that `create` made
 
     @classmethod
     def create(
@@ -107,7 +113,8 @@ class Run:
 
         Args:
             request: What is asked for.
-            out: The folder itself; it must be empty or missing.
+            out: The folder itself; it must be missing or empty, or what a process left of it that
+                was killed while it made a run there.
             root: Where `<model>-<data>-<n>` is made if `out` is None; n is the first free number.
 
         Raises:
@@ -117,14 +124,17 @@ class Run:
         try:
             with ExitStack() as undo:
                 _make_parents(root if out is None else out.parent, undo)
-                path = _make_numbered(root, request, undo) if out is None else _take(out, undo)
-                # Whoever makes this file owns the folder: two processes may find it empty at once.
-                (path / LOCK_FILE).touch(exist_ok=False)
-                undo.callback(_remove_contents, path)
-                (path / "samples").mkdir()
-                write_atomically(path / REQUEST_FILE, content)
-                run = cls.open(path)
-                undo.pop_all()
+                path = _make_numbered(root, request, undo) if out is None else _make(out, undo)
+                with _locked(path), ExitStack() as undo_contents:
+                    _check_free(path)  # again: two processes may find it empty at once
+                    undo_contents.callback(_remove_contents, path)
+                    for left in path.glob(f"{TEMPORARY}*"):
+                        left.unlink()
+                    (path / "samples").mkdir(exist_ok=True)
+                    write_atomically(path / REQUEST_FILE, content)
+                    run = cls.open(path)
+                    undo_contents.pop_all()
+                run._undo = undo.pop_all()
                 return run
         except OSError as error:
             raise RunError(
@@ -136,7 +146,8 @@ class Run:
         """Return the run whose folder is `path`.
 
         Raises:
-            RunError: If there is none, or its `run.json` is not what `create` writes.
+            RunError: If there is none, its `run.json` is not what `create` writes, or it holds
+                links, pipes or devices.
         """
         if not path.exists():
             runs = [file.parent.name for file in path.parent.glob(f"*/{REQUEST_FILE}")]
@@ -151,6 +162,7 @@ class Run:
                 f"'{path}' is not a run: it holds no '{REQUEST_FILE}'. "
                 "Expected: the folder that `zoo train` named at its end."
             )
+        _refuse_links(path)
         return cls(path, _parse_request(path / REQUEST_FILE))
 
     @contextmanager
@@ -160,26 +172,13 @@ class Run:
         Raises:
             RunError: If another process holds the run; the message names it.
         """
-        with ExitStack() as held:  # closing the file, or the end of the process, ends the lock
-            try:
-                file = held.enter_context((self.path / LOCK_FILE).open("a+"))
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                file.truncate(0)
-                file.write(str(os.getpid()))
-                file.flush()
-            except BlockingIOError:
-                file.seek(0)
-                raise RunError(
-                    f"Run '{self.path}' is in use by process {file.read() or '(unknown)'}. "
-                    "Wait until it ends, or end it."
-                ) from None
-            except OSError as error:
-                raise RunError(f"Run '{self.path}' cannot be locked: {error.strerror}.") from error
+        with _locked(self.path):
             yield
 
     def remove(self) -> None:
-        """Delete the folder with all that is in it."""
-        shutil.rmtree(self.path)
+        """Delete all that is in the folder, and the folders that were made for it."""
+        _remove_contents(self.path)
+        self._undo.close()
 
     def update_request(self, request: RunRequest) -> None:
         """Replace what was asked for, as when a run is made longer.
@@ -230,6 +229,24 @@ class Run:
         """
         rewind_records(self.metrics_path, step)
         rewind_records(self.findings_path, step)
+
+
+def _refuse_links(path: Path) -> None:
+    """Raise a `RunError` if a run holds anything but files and folders.
+
+    What is written into a run would end up elsewhere through a link, and a pipe never ends.
+    """
+    for folder, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            found = Path(folder, name)
+            with suppress(FileNotFoundError):  # a temporary file of another process
+                mode = found.lstat().st_mode
+                if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                    raise RunError(
+                        f"'{found}' is a link, a pipe or a device. Expected: a run of plain files "
+                        "and folders, for what is written into it is to stay there. Put what it "
+                        "leads to in its place, or remove it."
+                    )
 
 
 def differences(asked: RunRequest, recorded: RunRequest) -> list[str]:
@@ -283,19 +300,41 @@ def _parse_request(path: Path) -> RunRequest:
             f"'{path}' has format_version {version!r}; this version of zoo reads {FORMAT_VERSION}."
         )
     hints = typing.get_type_hints(RunRequest)
-    unknown, missing = sorted(set(document) - set(hints)), sorted(set(hints) - set(document))
+    optional = {field.name for field in fields(RunRequest) if field.default is not MISSING}
+    unknown = sorted(set(document) - set(hints))
+    missing = sorted(set(hints) - optional - set(document))
     if unknown or missing:
         raise RunError(
             f"'{path}' is not what `zoo train` writes. "
-            f"Missing: {missing or 'nothing'}. Unknown: {unknown or 'nothing'}."
+            f"Missing: {missing or 'nothing'}. Unknown: {_short(str(unknown or 'nothing'))}."
         )
-    for name, hint in hints.items():
-        if not _fits(document[name], hint):
+    for name, value in document.items():
+        if not _fits(value, hints[name]):
             raise RunError(
-                f"'{path}': {name} must be {getattr(hint, '__name__', hint)}. "
-                f"Received: {document[name]!r}."
+                f"'{path}': {name} must be {getattr(hints[name], '__name__', hints[name])}. "
+                f"Received: {_short(repr(value))}."
             )
-    return RunRequest(**document)
+    request = RunRequest(**document)
+    problem = _problem(request)
+    if problem is not None:
+        raise RunError(f"'{path}': {problem}.")
+    return request
+
+
+def _problem(request: RunRequest) -> str | None:
+    """Return what of a request no training can have been asked for; None if all can."""
+    if (request.epochs is None) == (request.steps is None):
+        return "either epochs or steps must be a number, and the other null"
+    for name in ("epochs", "steps", "batch_size", "devices"):
+        value = getattr(request, name)
+        if value is not None and value < 1:
+            return f"{name} must be 1 or more. Received: {value}"
+    if request.seed < 0:
+        return f"seed must be 0 or more. Received: {request.seed}"
+    unknown = sorted(set(request.form) - set(OPTIONS))
+    if unknown:
+        return f"there is no form {_short(repr(unknown[0]))} of data. Forms: {', '.join(OPTIONS)}"
+    return None
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -311,6 +350,30 @@ def _fits(value: Any, hint: Any) -> bool:
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return kind is Any or isinstance(value, kind)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a run's folder, as `Run.lock` does."""
+    file = path / LOCK_FILE
+    with ExitStack() as held:  # closing the file, or the end of the process, ends the lock
+        try:
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+            held.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Who held it before may have removed the folder, and another made it anew.
+            if not os.path.samestat(os.fstat(descriptor), file.stat()):
+                raise RunError(f"Run '{path}' cannot be locked: it was removed meanwhile.")
+            with suppress(OSError):  # on a full disk nobody is told the number, that is all
+                os.ftruncate(descriptor, os.pwrite(descriptor, str(os.getpid()).encode(), 0))
+        except BlockingIOError:
+            holder = os.pread(descriptor, 20, 0).decode(errors="replace") or "(unknown)"
+            raise RunError(
+                f"Run '{path}' is in use by process {holder}. Wait until it ends, or end it."
+            ) from None
+        except OSError as error:
+            raise RunError(f"Run '{path}' cannot be locked: {error.strerror}.") from error
+        yield
 
 
 def _make_parents(path: Path, undo: ExitStack) -> None:
@@ -330,19 +393,26 @@ def _make_numbered(root: Path, request: RunRequest, undo: ExitStack) -> Path:
     return path
 
 
-def _take(out: Path, undo: ExitStack) -> Path:
-    """Make the folder `out`, or take it if it is empty."""
+def _make(out: Path, undo: ExitStack) -> Path:
+    """Make the folder `out`, or take it if it is free."""
     try:
         out.mkdir()
     except FileExistsError:
-        if not out.is_dir() or any(out.iterdir()):
-            raise RunError(
-                f"'{out}' exists and is not an empty folder. "
-                "Give another --out, or --resume it if it is a run."
-            ) from None
+        _check_free(out)
     else:
         undo.callback(_remove_if_empty, out)
     return out
+
+
+def _check_free(path: Path) -> None:
+    """Raise a `RunError` unless a folder is empty, or as a kill left it before there was a run."""
+    names = set(os.listdir(path)) if path.is_dir() else {path.name}
+    begun = {LOCK_FILE, "samples"} | {name for name in names if name.startswith(TEMPORARY)}
+    if names and not (LOCK_FILE in names and names <= begun and not any(path.glob("samples/*"))):
+        raise RunError(
+            f"'{path}' exists and is not an empty folder. "
+            "Give another --out, or --resume it if it is a run."
+        )
 
 
 def _remove_if_empty(path: Path) -> None:

@@ -1,20 +1,22 @@
 """Training in a run directory: fit in legs, exact resume, and loading what was trained."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zoo.backends import quietly
 from zoo.card import resolve
-from zoo.checkpoints import latest_checkpoint, load_checkpoint
+from zoo.checkpoints import latest_checkpoint, load_checkpoint, load_latest, step_of
 from zoo.data import Batches, Dataset
 from zoo.data.any_length import of_any_length
+from zoo.engine.devices import shared_among
 from zoo.engine.state import restore_state
-from zoo.errors import DataError, RunError
+from zoo.errors import DataError, RunError, ZooError
 from zoo.planning import augmentation, build_model, card_of, load_dataset
 from zoo.recording import Recorder
-from zoo.runs import Run, RunRequest
+from zoo.runs import REQUEST_FILE, Run, RunRequest
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,10 @@ class Trainer:
         if checkpoint is not None:
             state, position = load_checkpoint(checkpoint)
             restore_state(model, state, ("model", "optimizer"))
-            recorder.go_on(position["step"], state)
+            recorder.go_on(step_of(checkpoint), state, position)
         else:
             self.prepare(model, dataset)
+            recorder.go_on(0, {}, {})  # epochs that a kill ended before the first checkpoint
         if recorder.step > last_step:
             raise RunError(
                 f"'{self.run.path}' has trained {recorder.step} steps already. Expected: to train "
@@ -140,13 +143,16 @@ def train_anew(request: RunRequest, out: Path | None = None, **options: Any) -> 
         ZooError: As `Run.create` and the trainer's `train`.
     """
     run = Run.create(request, out)
-    try:
-        return train_on(run, request, **options)
-    except BaseException:
-        # Nothing was trained: neither this run nor one within it, such as a first stage.
-        if not any(latest_checkpoint(path) for path in run.path.rglob("checkpoints")):
-            run.remove()
-        raise
+    with run.lock():  # until it is removed, if it is
+        try:
+            _train(run, request, options)
+        except BaseException:
+            # Nothing was trained: neither this run nor one within it, such as a first stage.
+            if not any(latest_checkpoint(path) for path in run.path.rglob("checkpoints")):
+                with suppress(OSError):  # what went wrong first is what is said
+                    run.remove()
+            raise
+    return run
 
 
 def train_on(run: Run, request: RunRequest, **options: Any) -> Run:
@@ -164,10 +170,11 @@ def train_on(run: Run, request: RunRequest, **options: Any) -> Run:
         recorded, checkpoint = run.request, latest_checkpoint(run.checkpoints_path)
         run.update_request(request)
         try:
-            resolve(card_of(request).trainer)(run, **options).train()
+            _train(run, request, options)
         except BaseException:
             if latest_checkpoint(run.checkpoints_path) == checkpoint:  # nothing came of it
-                run.update_request(recorded)
+                with suppress(RunError):  # what went wrong first is what is said
+                    run.update_request(recorded)
             raise
     return run
 
@@ -178,14 +185,22 @@ def load_model(run: Run) -> Any:
     Raises:
         RunError: If there is no checkpoint yet, or it is broken or of another model.
     """
-    checkpoint = latest_checkpoint(run.checkpoints_path)
-    if checkpoint is None:
+    state = load_latest(run.checkpoints_path)
+    if state is None:
         raise RunError(
             f"'{run.path}' has no checkpoint yet. Train on with `zoo train --resume {run.path}`."
         )
-    model = build_model(run.request)
+    try:
+        model = build_model(run.request)
+    except ZooError:
+        raise
+    # A run of a stranger may ask for networks of any size, and each backend has its own errors.
+    except Exception as error:
+        raise RunError(
+            f"The model that '{run.path / REQUEST_FILE}' describes cannot be made: "
+            f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        ) from error
     model.compile()
-    state, _ = load_checkpoint(checkpoint)
     restore_state(model, state, ("model", "optimizer"))
     put_averages(model)
     return model
@@ -194,13 +209,18 @@ def load_model(run: Run) -> Any:
 def trained_steps(run: Run) -> int:
     """Return the step of a run's newest checkpoint, 0 if it has none."""
     checkpoint = latest_checkpoint(run.checkpoints_path)
-    return 0 if checkpoint is None else int(load_checkpoint(checkpoint)[1]["step"])
+    return 0 if checkpoint is None else step_of(checkpoint)
 
 
 def put_averages(model: Any) -> None:
     """Put moving averages in place of the weights, where an optimizer keeps any."""
     model.optimizer.averages_at_end = True
     model.optimizer.finalize_variable_values(model.trainable_variables)
+
+
+def _train(run: Run, request: RunRequest, options: Mapping[str, Any]) -> None:
+    with shared_among(request.devices, request.batch_size):
+        resolve(card_of(request).trainer)(run, **options).train()
 
 
 def _check_turn(dataset: Dataset, batch_size: int, slices: int) -> None:

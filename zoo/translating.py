@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
 
 from zoo.checkpoints import write_atomically
-from zoo.data.files import SUFFIXES, list_files, shown, some
+from zoo.data.files import SUFFIXES, list_files, read_file, shown, some
 from zoo.data.pixels import MAX_PIXELS, UnusableImageError, decode, read_header
 from zoo.errors import DataError, Interrupted, RunError, ZooError
 from zoo.media.grid import grid_image
@@ -197,7 +197,7 @@ class _Work:
 
     def _read(self, source: Path) -> np.ndarray:
         height, width, channels = self.model.image_shape(other(self.to))
-        content = source.read_bytes()
+        content = read_file(source)
         with warnings.catch_warnings():  # Pillow warns of large pictures; our limit is lower
             warnings.simplefilter("ignore")
             header = read_header(io.BytesIO(content))

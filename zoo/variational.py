@@ -9,6 +9,8 @@ prior p(z) is the standard normal. Then, for every K,
 the left one as K grows.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import keras
@@ -27,6 +29,7 @@ class Variational:
     """
 
     config: Any
+    evaluation_seed_generator: keras.random.SeedGenerator  # of the `PlayerModel`
     encoded_per_call: ClassVar[int] = 512
     decoded_per_call: ClassVar[int] = 5000  # examples times importance samples
     mean_compiled: Any
@@ -67,21 +70,33 @@ class Variational:
         With one importance sample it is a draw of the evidence lower bound; with K it is the
         importance-weighted bound, which rises to log p(x) as K grows.
         """
-        seeds = keras.random.SeedGenerator(seed)
         samples = min(importance_samples, self.decoded_per_call)
         size = min(max(1, self.decoded_per_call // samples), len(x))
         bounds = []
-        for start in range(0, len(x), size):
-            # The last batch is filled up, so that the function is compiled for one shape only.
-            indices = np.minimum(np.arange(start, start + size), len(x) - 1)
-            batch_labels = None if labels is None else np.asarray(labels)[indices]
-            chunks = []
-            for first in range(0, importance_samples, samples):
-                count = min(samples, importance_samples - first)
-                noise = keras.random.normal((size, count, self.config.latent_size), seed=seeds)
-                chunks.append(self.log_weights_compiled(x[indices], batch_labels, noise))
-            bounds.append(ops.convert_to_numpy(log_mean_exp(ops.concatenate(chunks, axis=1))))
+        with _seeded(self.evaluation_seed_generator, seed) as seeds:
+            for start in range(0, len(x), size):
+                # The last batch is filled up, so that the function is compiled for one shape only.
+                indices = np.minimum(np.arange(start, start + size), len(x) - 1)
+                batch_labels = None if labels is None else np.asarray(labels)[indices]
+                chunks = []
+                for first in range(0, importance_samples, samples):
+                    count = min(samples, importance_samples - first)
+                    noise = keras.random.normal((size, count, self.config.latent_size), seed=seeds)
+                    chunks.append(self.log_weights_compiled(x[indices], batch_labels, noise))
+                bounds.append(ops.convert_to_numpy(log_mean_exp(ops.concatenate(chunks, axis=1))))
         return np.concatenate(bounds)[: len(x)]
+
+
+@contextmanager
+def _seeded(generator: keras.random.SeedGenerator, seed: int) -> Iterator[Any]:
+    """Let a generator draw as a new one would; TensorFlow never frees all that a new one takes."""
+    state = generator.state
+    kept = ops.convert_to_numpy(state.value).copy()
+    state.assign(np.array([seed, 0], kept.dtype))
+    try:
+        yield generator
+    finally:
+        state.assign(kept)
 
 
 def reparameterize(mean: Any, log_variance: Any, noise: Any) -> Any:

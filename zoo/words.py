@@ -126,16 +126,16 @@ def load_word_vectors(path: str) -> tuple[tuple[str, ...], np.ndarray]:
     Raises:
         DataError: If there is no such model, or it has no vectors of words.
     """
-    import keras
+    from zoo.archives import load_archive
 
-    given = Path(path)
+    given = Path(path).expanduser()
     archive = given / "model.keras" if given.is_dir() else given
     try:
-        model = keras.saving.load_model(archive, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError) as error:
+        model = load_archive(archive)
+    except DataError as error:
         raise DataError(
-            f"No vectors of words can be read from '{path}': {str(error).splitlines()[0]} "
-            "Expected: a run of a model with word vectors, such as word2vec, trained to its end."
+            f"No vectors of words can be read from '{path}': {error} Expected: a run of a model "
+            "with word vectors, such as word2vec, trained to its end."
         ) from error
     if not isinstance(model, HasWordVectors):
         raise DataError(

@@ -4,17 +4,21 @@
 stands in the table beside the reference to its code.
 """
 
+import io
 import os
 import signal
 import sys
 from typing import Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
 from click.shell_completion import CompletionItem
 
 from zoo.card import resolve
 from zoo.errors import Interrupted, ZooError, did_you_mean
 from zoo.registry import printable
+
+LONGEST_LINE = 1200  # characters of a message; what a user gave may be of any length
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("zoo.commands.listing:list_models", "List the installed models."),
@@ -27,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("zoo.commands.compare:compare", "Compare runs on one page."),
     "latent": ("zoo.commands.latent:latent", "Explore the latent space of a trained model."),
     "data": ("zoo.commands.data:data", "List, show and prepare data sets."),
-    "plugin": ("zoo.commands.listing:plugin", "Look after the installed plugins."),
+    "plugin": ("zoo.commands.plugin:plugin", "Begin, check, install and list plugins."),
     "env": ("zoo.commands.listing:env", "Show versions, backends and settings."),
     "completion": ("zoo.commands.listing:completion", "Print the shell's completion script."),
 }
@@ -103,15 +107,35 @@ def main() -> None:
     """Run the command line and exit with its code."""
     # The end that a scheduler asks for leaves as little behind as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _prepare_streams()
     sys.exit(run(sys.argv[1:]))
+
+
+def _prepare_streams() -> None:
+    """Let stdout and stderr take any text, and lead nowhere where they are closed."""
+    # Else the next file that is opened would be what libraries take for stdout.
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name) or os.fdopen(number, "w", closefd=False)
+        if isinstance(stream, io.TextIOWrapper):
+            # A file's name may hold what the encoding of a terminal, or any, cannot say.
+            stream.reconfigure(errors="backslashreplace")
+        setattr(sys, name, stream)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code: 0, 1 failed, 2 usage, 130 interrupted."""
     try:
         result: Any = root.main(args=arguments, prog_name="zoo", standalone_mode=False)
-    except click.ClickException as error:
+    except NoArgsIsHelpError as error:
         error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        # Anew, because click writes what it received as it is.
+        shown = click.UsageError(_line(error.format_message()), getattr(error, "ctx", None))
+        shown.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
         # Click takes the end of a file for an interrupt; only the latter may pass in silence.
@@ -137,8 +161,17 @@ def _fail(error: BaseException) -> int:
     elif isinstance(error, OSError):
         where = f": {error.filename}" if error.filename is not None else ""
         message = f"{error.strerror or error}{where}"
+    elif isinstance(error, MemoryError):
+        message = f"There is not enough memory: ask for fewer or smaller ones. {error}".rstrip()
     else:
         cause = " ".join(f"{type(error).__name__}: {error}".split())
         message = f"{cause}. This is a bug in zoo or a plugin; ZOO_DEBUG=1 shows the traceback."
-    click.echo(f"error: {printable(message)}", err=True)
+    click.echo(f"error: {_line(message)}", err=True)
     return 1
+
+
+def _line(message: str) -> str:
+    """Return a message as one line that does nothing to a terminal, and that one can read."""
+    line = printable(" ".join(message.split()))
+    half = LONGEST_LINE // 2
+    return line if len(line) <= LONGEST_LINE else f"{line[:half]} ... {line[-half:]}"

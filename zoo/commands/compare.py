@@ -4,12 +4,14 @@ from pathlib import Path
 
 import click
 
+from zoo.commands.options import FilePath, say
+
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, type=FilePath())
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     default="compare.html",
     show_default=True,
     help="File to write.",
@@ -27,4 +29,4 @@ def compare(*, runs: tuple[Path, ...], out: Path) -> None:
     from zoo.media.comparison import write_comparison
 
     write_comparison(opened, out)
-    click.echo(f"Comparison: {out}")
+    say(f"Comparison: {out}")

@@ -6,12 +6,12 @@ from typing import Literal
 import click
 
 from zoo.commands.latent_options import Numbers, count_option, run_argument, show_page
-from zoo.registry import printable
+from zoo.commands.options import MOST, MOST_SPREAD, FilePath, Number, Text, say
 
 
 @click.command()
 @run_argument
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, type=FilePath())
 @click.option(
     "--known",
     type=click.Choice(["top", "left"]),
@@ -19,21 +19,21 @@ from zoo.registry import printable
 )
 @click.option(
     "--fraction",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     help="Share of an image, or of a sound, sketch or text from its beginning, that is given.  "
     "[default: 0.5]",
 )
-@click.option(
-    "--seconds", type=click.FloatRange(0), help="First seconds of a sound that are given."
-)
+@click.option("--seconds", type=Number(0, 3600), help="First seconds of a sound that are given.")
 @click.option(
     "--frames",
-    type=click.IntRange(0),
+    type=click.IntRange(0, MOST),
     help="First frames of a film that are given.  [default: a half]",
 )
 @click.option("--index", type=Numbers(), help="Numbers of held-out examples, as in 3,14.")
 @count_option("Held-out examples, where no numbers are given.", 4, 1000)
-@click.option("--class", "class_name", help="What to complete them as, for models that take one.")
+@click.option(
+    "--class", "class_name", type=Text(), help="What to complete them as, for models that take one."
+)
 @click.option(
     "--variants",
     type=click.IntRange(1, 100),
@@ -44,12 +44,12 @@ from zoo.registry import printable
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option(
     "--temperature",
-    type=click.FloatRange(0),
+    type=Number(0, MOST_SPREAD),
     help="Below 1 for more usual completions.  [default: 1]",
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     help="File to write.  [default: complete.png in the run's folder; of text, .txt]",
 )
 def complete(
@@ -97,8 +97,8 @@ def complete(
         temperature=temperature,
     )
     for number, name in enumerate(completion.begun.names):
-        click.echo(f"Row {number + 1}: {printable(name)}")
+        say(f"Row {number + 1}: {name}")
     picture, *others = save_completion(completion, path)
     for other in others:
-        click.echo(f"Beside it: {other}")
+        say(f"Beside it: {other}")
     show_page(picture)

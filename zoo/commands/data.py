@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from zoo.commands.options import form_options, json_option
+from zoo.commands.options import MOST, FilePath, Text, form_options, json_option, say
 from zoo.registry import printable
 
 _SOURCES = (
@@ -38,14 +38,14 @@ def list_data(as_json: bool) -> None:
         click.echo(json.dumps([asdict(card) for card in cards.values()], indent=2))
     else:
         for card in cards.values():
-            click.echo(f"{card.name}  {card.kind}  {card.summary}  [{card.licence}]")
+            say(f"{card.name}  {card.kind}  {card.summary}  [{card.licence}]")
         click.echo(_SOURCES)
     for problem in problems:
         click.echo(f"warning: {problem}", err=True)
 
 
 @data.command()
-@click.argument("name")
+@click.argument("name", type=Text())
 @form_options
 @json_option
 def info(name: str, as_json: bool, form: dict[str, Any]) -> None:
@@ -63,7 +63,7 @@ def info(name: str, as_json: bool, form: dict[str, Any]) -> None:
         click.echo(f"{split}: {_examples(about)}, fingerprint {about['fingerprint'][:16]}")
     click.echo(f"skipped: {len(skipped)}")
     for reason in skipped:
-        click.echo(f"  {reason}")
+        say(f"  {reason}")
 
 
 def _examples(about: dict[str, Any]) -> str:
@@ -84,19 +84,21 @@ def _text(value: object) -> str:
 
 
 @data.command()
-@click.argument("name")
+@click.argument("name", type=Text())
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     help="File to write.  [default: NAME-SPLIT.png; of text, .txt]",
 )
 @click.option(
     "-n",
     "--count",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MOST),
     help="How many.  [default: 64; 32 with captions, 16 films, 8 sounds, 8 of each domain]",
 )
-@click.option("--split", default="train", show_default=True, help="train, validation or test.")
+@click.option(
+    "--split", type=Text(), default="train", show_default=True, help="train, validation or test."
+)
 @form_options
 def show(
     name: str,
@@ -114,16 +116,14 @@ def show(
     stem = Path(name.removeprefix("tfds:")).resolve().name
     path = out or Path(f"{stem}-{split}{samples_suffix(spec.kind)}")
     written = save_samples(spec, examples, path)
-    click.echo(f"Examples: {', '.join(map(str, written))}")
+    say(f"Examples: {', '.join(map(str, written))}")
 
 
 @data.command()
-@click.argument("name")
-@click.option(
-    "--from", "source", required=True, type=click.Path(path_type=Path), help="Folder of its files."
-)
+@click.argument("name", type=Text())
+@click.option("--from", "source", required=True, type=FilePath(), help="Folder of its files.")
 def prepare(name: str, source: Path) -> None:
     """Prepare a TensorFlow Datasets set from files, without a network."""
     from zoo.data import prepare as prepare_set
 
-    click.echo(f"Prepared: {prepare_set(name, source)}")
+    say(f"Prepared: {prepare_set(name, source)}")

@@ -7,30 +7,33 @@ from typing import Any
 
 import click
 
-from zoo.commands.options import domains_options, json_option
+from zoo.commands.options import MOST, FilePath, Text, domains_options, json_option, say
 from zoo.metrics import FEATURES, METRICS, Settings
 from zoo.registry import printable
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=FilePath())
 @click.option(
     "--metrics",
+    type=Text(),
     metavar="NAMES",
     help=f"Of {', '.join(METRICS)}, with commas between them.  [default: all that the model can "
     f"do but {', '.join(name for name, metric in METRICS.items() if not metric.is_cheap)}]",
 )
-@click.option("--data", help="Name of a data set, or a path.  [default: the run's own]")
+@click.option(
+    "--data", type=Text(), help="Name of a data set, or a path.  [default: the run's own]"
+)
 @domains_options
 @click.option(
     "--split",
     type=click.Choice(["train", "validation", "test"]),
     help="[default: test, or validation, or train, whichever there is]",
 )
-@click.option("--count", type=click.IntRange(1), help="Examples to draw.  [default: all]")
+@click.option("--count", type=click.IntRange(1, MOST), help="Examples to draw.  [default: all]")
 @click.option(
     "--samples",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 1_000_000),
     help="Examples to generate, where samples are measured.  [default: as many as real ones, at "
     "most 10,000]",
 )
@@ -98,7 +101,7 @@ def evaluate(
     for name, value, error, number in rows:
         line = f"{name:<{widths[0]}}  {value:>{widths[1]}} {error:<{widths[2]}}  {number}"
         click.echo(line.rstrip())
-    click.echo(f"Report: {opened.report_path}")
+    say(f"Report: {opened.report_path}")
 
 
 def _cells(figure: dict[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ from zoo.commands.latent_options import (
 )
 from zoo.commands.latent_texts import captions
 from zoo.commands.latent_words import analogy, neighbours, word_map
+from zoo.commands.options import MOST, MOST_SPREAD, FilePath, Number, Text, say
 from zoo.registry import printable
 
 
@@ -54,8 +55,8 @@ def sheet(*, run: Path, count: int, split: str | None, seed: int, out: Path | No
 
 @latent.command("interpolate")
 @run_argument
-@click.option("--from", "first", type=click.IntRange(0), help="Number to begin at.")
-@click.option("--to", "last", type=click.IntRange(0), help="Number to end at.")
+@click.option("--from", "first", type=click.IntRange(0, MOST), help="Number to begin at.")
+@click.option("--to", "last", type=click.IntRange(0, MOST), help="Number to end at.")
 @count_option("Pairs to draw at random, where none is given.", 8, 1000)
 @click.option("--steps", type=click.IntRange(2, 100), default=10, show_default=True)
 @click.option(
@@ -102,7 +103,7 @@ def interpolate(
 @run_argument
 @click.option(
     "--index",
-    type=click.IntRange(0),
+    type=click.IntRange(0, MOST),
     default=0,
     show_default=True,
     help="Number of the example or sample whose latent vector is varied.",
@@ -110,14 +111,14 @@ def interpolate(
 @click.option("--steps", type=click.IntRange(2, 100), default=9, show_default=True)
 @click.option(
     "--span",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, MOST_SPREAD, min_open=True),
     default=3.0,
     show_default=True,
     help="How far to either side, in standard deviations of the latent vectors.",
 )
 @click.option(
     "--dimensions",
-    type=click.IntRange(1),
+    type=click.IntRange(1, MOST),
     default=10,
     show_default=True,
     help="Rows at the most; those that change the picture most come first.",
@@ -183,7 +184,9 @@ def reconstruct(
     show_default=True,
     help="Pictures along each side.",
 )
-@click.option("--class", "class_name", help="Name of the class, for class-conditional models.")
+@click.option(
+    "--class", "class_name", type=Text(), help="Name of the class, for class-conditional models."
+)
 @out_option("manifold")
 def manifold(*, run: Path, size: int, class_name: str | None, out: Path | None) -> None:
     """Draw the plane that a two-dimensional latent space of a RUN's model is."""
@@ -233,9 +236,11 @@ def arithmetic(
 
 @latent.command("invert")
 @run_argument
-@click.argument("images", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("images", nargs=-1, type=FilePath())
 @click.option("--index", type=Numbers(), help="Examples of the data in place of files, as in 3,14.")
-@click.option("--class", "class_name", help="What the files show, for class-conditional models.")
+@click.option(
+    "--class", "class_name", type=Text(), help="What the files show, for class-conditional models."
+)
 @click.option("--steps", type=click.IntRange(1, 100_000), default=300, show_default=True)
 @click.option(
     "--restarts",
@@ -244,9 +249,7 @@ def arithmetic(
     show_default=True,
     help="Starts for each image, of which the best end is kept.",
 )
-@click.option(
-    "--save-latents", type=click.Path(path_type=Path), help="Keep the latent vectors as .npy."
-)
+@click.option("--save-latents", type=FilePath(), help="Keep the latent vectors as .npy.")
 @data_option
 @split_option
 @seed_option
@@ -299,21 +302,23 @@ def invert(
         out=out,
     )
     for name, error in zip(targets.names, found.squared_errors, strict=True):
-        click.echo(f"Squared error: {error:.4g} {name}")
+        say(f"Squared error: {error:.4g} {name}")
     if save_latents is not None:
-        click.echo(f"Latents: {save_latents}")
+        say(f"Latents: {save_latents}")
     show_page(path)
 
 
 @latent.command("attribute")
 @run_argument
-@click.option("--class", "class_name", required=True, help="Class to which the direction leads.")
-@click.option("--against", help="Class from which it leads.  [default: all others]")
+@click.option(
+    "--class", "class_name", type=Text(), required=True, help="Class to which the direction leads."
+)
+@click.option("--against", type=Text(), help="Class from which it leads.  [default: all others]")
 @click.option("--index", type=Numbers(), help="Numbers of the rows.  [default: drawn by --seed]")
 @count_option("Rows, where no numbers are given.", 8, 100)
 @click.option(
     "--strength",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, MOST_SPREAD, min_open=True),
     default=3.0,
     show_default=True,
     help="How far to either side, in standard deviations of the latent vectors.",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zoo.commands.options import FilePath, Text, say
 from zoo.registry import printable
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Numbers(click.ParamType):
         return tuple(map(int, parts))
 
 
-run_argument = click.argument("run", type=click.Path(path_type=Path))
+run_argument = click.argument("run", type=FilePath())
 split_option = click.option(
     "--split",
     type=click.Choice(["train", "validation", "test"]),
@@ -50,7 +51,9 @@ seed_option = click.option(
 )
 # `--data` where it replaces the run's own.
 data_option = click.option(
-    "--data", help="Name of a data set, or a folder of images.  [default: the run's own]"
+    "--data",
+    type=Text(),
+    help="Name of a data set, or a folder of images.  [default: the run's own]",
 )
 
 
@@ -58,7 +61,7 @@ def out_option(name: str) -> Callable[[Any], Any]:
     """Return the option that names the picture."""
     return click.option(
         "--out",
-        type=click.Path(path_type=Path),
+        type=FilePath(),
         help=f"File to write.  [default: latent-{name}.png in the run's folder; of text, .txt]",
     )
 
@@ -89,9 +92,9 @@ def show_page(path: Path) -> None:
     """Say where a page is; what is text is shown too."""
     if path.suffix == ".txt":
         click.echo(path.read_text(encoding="utf-8"), nl=False)
-        click.echo(f"Text: {path}")
+        say(f"Text: {path}")
     else:
-        click.echo(f"Picture: {path}")
+        say(f"Picture: {path}")
 
 
 def source(subject: "Subject") -> str:

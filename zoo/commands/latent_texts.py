@@ -12,11 +12,12 @@ from zoo.commands.latent_options import (
     show_page,
     warn_of_unknown_words,
 )
+from zoo.commands.options import FilePath, Text
 
 
 @click.command()
 @run_argument
-@click.argument("texts", nargs=-1, metavar="TEXT TEXT...")
+@click.argument("texts", type=Text(), nargs=-1, metavar="TEXT TEXT...")
 @click.option(
     "--steps",
     type=click.IntRange(2, 100),
@@ -27,7 +28,7 @@ from zoo.commands.latent_options import (
 @count_option("Rows, each made of other noise.", 4, 100)
 @click.option(
     "--embeddings",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     metavar="FILE",
     help="An .npz file of embeddings of the texts, for models that were trained on such.",
 )

@@ -6,12 +6,13 @@ from typing import Any, Literal
 import click
 
 from zoo.commands.latent_options import count_option, run_argument, seed_option
+from zoo.commands.options import FilePath, Text, say
 from zoo.registry import printable
 
 
 @click.command()
 @run_argument
-@click.argument("words", nargs=-1, required=True, metavar="WORD...")
+@click.argument("words", type=Text(), nargs=-1, required=True, metavar="WORD...")
 @count_option("Neighbours of each.", 10, 1000)
 def neighbours(*, run: Path, words: tuple[str, ...], count: int) -> None:
     """Show the words nearest to each WORD by the vectors of a RUN's model."""
@@ -24,9 +25,9 @@ def neighbours(*, run: Path, words: tuple[str, ...], count: int) -> None:
 
 @click.command()
 @run_argument
-@click.argument("a")
-@click.argument("b")
-@click.argument("c")
+@click.argument("a", type=Text())
+@click.argument("b", type=Text())
+@click.argument("c", type=Text())
 @count_option("Answers.", 5, 1000)
 def analogy(*, run: Path, a: str, b: str, c: str, count: int) -> None:
     """Show the words nearest to A - B + C, as in king man woman.
@@ -41,7 +42,7 @@ def analogy(*, run: Path, a: str, b: str, c: str, count: int) -> None:
 
 @click.command("map")
 @run_argument
-@click.argument("words", nargs=-1, metavar="[WORD]...")
+@click.argument("words", type=Text(), nargs=-1, metavar="[WORD]...")
 @count_option("Most frequent words to show, where none are given.", 100, 2000)
 @click.option(
     "--method",
@@ -54,7 +55,7 @@ def analogy(*, run: Path, a: str, b: str, c: str, count: int) -> None:
 @seed_option
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     help="PNG or SVG to write.  [default: latent-map.png in the run's folder]",
 )
 def word_map(
@@ -76,7 +77,7 @@ def word_map(
     shown = list(words) or frequent_words(model, count)
     path = out or run / "latent-map.png"
     save_word_map(shown, places_of(model, shown, method, seed=seed), path)
-    click.echo(f"Picture: {path}")
+    say(f"Picture: {path}")
 
 
 def open_words(run: Path) -> Any:

@@ -19,7 +19,7 @@ import click
 from zoo import registry
 from zoo.backends import BACKENDS
 from zoo.card import ModelCard, resolve
-from zoo.commands.options import json_option, model_argument
+from zoo.commands.options import Text, json_option, model_argument
 from zoo.config import FieldHelp, Preset, describe, format_value, presets
 from zoo.data.forms import form_options
 from zoo.registry import Entry, printable
@@ -30,7 +30,7 @@ _VARIABLES = ("CUDA_VISIBLE_DEVICES", "KERAS_BACKEND", "KERAS_HOME", "XLA_FLAGS"
 
 
 @click.command("list")
-@click.argument("pattern", default="*")
+@click.argument("pattern", type=Text(), default="*")
 @json_option
 def list_models(pattern: str, as_json: bool) -> None:
     """List the installed models, or those whose name, kind or package matches PATTERN.
@@ -95,12 +95,7 @@ def info(model: str, as_json: bool) -> None:
     _echo_problems([entry])
 
 
-@click.group()
-def plugin() -> None:
-    """Look after the installed plugins."""
-
-
-@plugin.command("list")
+@click.command("list")
 @json_option
 def list_plugins(as_json: bool) -> None:
     """List the installed plugins and the models that each brings."""

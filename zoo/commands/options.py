@@ -1,7 +1,9 @@
 """Parameter types that several commands share; each knows how to complete itself."""
 
 import functools
+import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,7 +13,56 @@ from zoo import registry
 from zoo.data.forms import OPTIONS, PAIRS
 
 
-class ModelName(click.ParamType):
+def say(line: str) -> None:
+    """Print one line, in which the names of files do nothing to a terminal."""
+    click.echo(registry.printable(line).replace("\n", "\\n"))
+
+
+class Text(click.types.StringParamType):
+    """Any text but an empty one, which a shell makes of a variable that is not set."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text."""
+        return str(super().convert(_not_empty(self, value, param, ctx), param, ctx))
+
+
+class FilePath(click.Path):
+    """A path of a file or folder, whether it is there or not; not an empty one."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        return super().convert(_not_empty(self, value, param, ctx), param, ctx)
+
+
+class Number(click.FloatRange):
+    """A number in a range; neither NaN nor infinity, which click takes for one."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"'{value}' is not a finite number.", param, ctx)
+        return number
+
+
+MOST_SPREAD = 1000  # beyond which all numbers of a model overflow
+MOST = 10**9  # of whatever is counted; what is larger is a slip, and may not fit into 64 bits
+
+
+def _not_empty(
+    kind: click.ParamType, value: Any, param: click.Parameter | None, ctx: click.Context | None
+) -> Any:
+    if value == "":
+        kind.fail("'' is empty. Was a variable of the shell not set?", param, ctx)
+    return value
+
+
+class ModelName(Text):
     """The name of an installed model, checked by the registry when it is used."""
 
     name = "model"
@@ -44,10 +95,15 @@ class ImageSize(click.ParamType):
             return value
         sides = value.lower().split("x")
         if len(sides) > 2 or not all(side.isascii() and side.isdigit() for side in sides):
-            self.fail(f"'{value}' is not a size. Give N or HxW in pixels, such as 32 or 48x64.")
-        height, width = int(sides[0]), int(sides[-1])
+            self.fail(
+                f"'{value}' is not a size. Give N or HxW in pixels, such as 32 or 48x64.",
+                param,
+                ctx,
+            )
+        # Python refuses to read a number of thousands of digits.
+        height, width = (int(side) if len(side) < 10 else 10**9 for side in (sides[0], sides[-1]))
         if not (0 < height <= 4096 and 0 < width <= 4096):
-            self.fail(f"'{value}' must lie between 1 and 4096 pixels a side.")
+            self.fail(f"'{value}' must lie between 1 and 4096 pixels a side.", param, ctx)
         return height, width
 
 
@@ -65,12 +121,14 @@ class Temperatures(click.ParamType):
         """Return the numbers."""
         if isinstance(value, tuple):
             return value
-        one = click.FloatRange(0)
+        one = Number(0, MOST_SPREAD)
         return tuple(float(one(part.strip(), param, ctx)) for part in value.split(","))
 
 
 _DOMAINS_OPTIONS = (
-    click.option("--data-b", metavar="DATA", help="Domain B, where the data are domain A alone."),
+    click.option(
+        "--data-b", type=Text(), metavar="DATA", help="Domain B, where the data are domain A alone."
+    ),
     click.option(
         "--pair",
         type=click.Choice(PAIRS),
@@ -91,7 +149,7 @@ _FORM_OPTIONS = (
     ),
     click.option(
         "--clip-seconds",
-        type=click.FloatRange(0, 600, min_open=True),
+        type=Number(0, 600, min_open=True),
         metavar="S",
         help="Length of an example; longer sounds are cut into several, shorter ones end in "
         "silence.  [default: of the longest sound, if that has at most 4 s; else 1]",
@@ -128,6 +186,7 @@ _FORM_OPTIONS = (
     *_DOMAINS_OPTIONS,
     click.option(
         "--embeddings",
+        type=Text(),
         metavar="FILE",
         help="An .npz file with an embedding of every caption; without, the model makes its own.",
     ),

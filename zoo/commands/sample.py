@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from zoo.commands.latent_options import warn_of_unknown_words
-from zoo.commands.options import Temperatures
+from zoo.commands.options import MOST, FilePath, Number, Temperatures, Text, say
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=FilePath())
 @click.option(
     "-n",
     "--count",
@@ -18,7 +18,9 @@ from zoo.commands.options import Temperatures
     "each of several temperatures]",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
-@click.option("--class", "class_name", help="Name of the class, for class-conditional models.")
+@click.option(
+    "--class", "class_name", type=Text(), help="Name of the class, for class-conditional models."
+)
 @click.option(
     "--temperature",
     "temperatures",
@@ -29,22 +31,22 @@ from zoo.commands.options import Temperatures
 )
 @click.option(
     "--truncation",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     help="Largest size of a number of a latent; for models with a normal prior.",
 )
 @click.option(
     "--top-k",
-    type=click.IntRange(1),
+    type=click.IntRange(1, MOST),
     help="Draw each token from the K most likely ones alone; for models of text.",
 )
 @click.option(
     "--nucleus",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Number(0, 1, min_open=True),
     help="Draw each token from the fewest that have this probability together; for models of text.",
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, 3600, min_open=True),
     help="Length of sounds; for models that can make any.  [default: as in training]",
 )
 @click.option(
@@ -56,26 +58,27 @@ from zoo.commands.options import Temperatures
 @click.option(
     "--text",
     "texts",
+    type=Text(),
     multiple=True,
     help="What to make images of; for models that take text. Can be given again: a row for each.",
 )
 @click.option(
     "--texts",
     "texts_file",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     metavar="FILE",
     help="File with a text a line, in place of --text or beside it.",
 )
 @click.option(
     "--embeddings",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     metavar="FILE",
     help="An .npz file of embeddings, for models that were trained on such: of the texts that are "
     "given, or else images of all that it holds are made.",
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     help="File to write; sounds are written as WAV too, beside the picture.  [default: samples.png "
     "in the run's folder; of text, .txt]",
 )
@@ -121,4 +124,4 @@ def sample(
         warn_of_unknown_words(opened, asked)
     if written[0].suffix == ".txt":
         click.echo(written[0].read_text(encoding="utf-8"), nl=False)
-    click.echo(f"Samples: {', '.join(map(str, written))}")
+    say(f"Samples: {', '.join(map(str, written))}")

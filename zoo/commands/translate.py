@@ -6,12 +6,13 @@ from typing import Literal
 import click
 
 from zoo.commands.latent_options import run_argument
+from zoo.commands.options import MOST, FilePath, say
 from zoo.registry import printable
 
 
 @click.command()
 @run_argument
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=FilePath())
 @click.option(
     "--to",
     required=True,
@@ -20,12 +21,12 @@ from zoo.registry import printable
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     help="Folder to write PNG files to.  [default: translated-to-A or -B in the run's folder]",
 )
 @click.option(
     "--max-pixels",
-    type=click.IntRange(1),
+    type=click.IntRange(1, MOST),
     metavar="N",
     help="Translate an image of more pixels in tiles, to save memory; for models that take images "
     "of any size. A network that normalises each image by itself (instance normalisation) does so "
@@ -62,5 +63,5 @@ def translate(
         click.echo(f"In tiles, because they are large: {result.tiled}")
     total = len(result.written) + len(result.skipped)
     click.echo(f"Translated to {to}: {len(result.written)} of {total} images")
-    click.echo(f"Images: {result.folder}")
-    click.echo(f"Contact sheet: {result.sheet}")
+    say(f"Images: {result.folder}")
+    say(f"Contact sheet: {result.sheet}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from zoo.data.captioned import CaptionedImages, captioned
 from zoo.data.captions import caption_of
-from zoo.data.files import SPLIT_FOLDERS, SUFFIXES, ListedFile, list_files, shown, some
+from zoo.data.files import SPLIT_FOLDERS, SUFFIXES, ListedFile, list_files, read_file, shown, some
 from zoo.data.folder import folder_paths, load_folder
 from zoo.data.forms import CaptionedForm, ImageForm
 from zoo.data.text_files import SEPARATORS, UnusableTextError, cut, decode
@@ -105,7 +105,7 @@ def _read(
                 problems[f"{shown(text.path)}: no image of this name"] = None
                 continue
             try:
-                lines = list(cut(decode((root / text.path).read_bytes()), "line"))
+                lines = list(cut(decode(read_file(root / text.path)), "line"))
             except (UnusableTextError, OSError) as error:
                 reason = error.strerror if isinstance(error, OSError) else error
                 problems[f"{shown(text.path)}: {reason}"] = None
@@ -135,7 +135,7 @@ def _rows(root: Path, table: str) -> Iterator[tuple[str, list[str]]]:
     """
     separator = SEPARATORS[posixpath.splitext(table.lower())[1]]
     try:
-        content = io.StringIO(decode((root / table).read_bytes()), newline="")
+        content = io.StringIO(decode(read_file(root / table)), newline="")
         rows = csv.reader(content, delimiter=separator, strict=True)
         for row in rows:
             file, *captions = [cell.strip() for cell in row] or [""]

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from zoo.data.arrays import ArrayImages, content_digest
+from zoo.data.npy import NO_HEADER
 from zoo.data.pixels import fit, on_white
 from zoo.errors import DataError
 
@@ -23,6 +24,8 @@ from zoo.errors import DataError
 
 _CACHE = "zoo-cache"
 _ABANDONED_SECONDS = 24 * 3600
+# What is raised where decoded examples are missing, out of date, or damaged: they are made anew.
+BROKEN = (OSError, EOFError, IndexError, *NO_HEADER)
 _BINARY_AFTER = 256  # images: a set whose first ones hold only 0 and 1 is binary, not black
 
 
@@ -73,7 +76,9 @@ def read(folder: Path, root: Path) -> Decoded | None:
         labels = None
         if about["has_labels"]:
             labels = np.load(folder / "labels.npy", allow_pickle=False)
-    except (OSError, ValueError, KeyError):
+        if pixels.ndim != 4 or pixels.dtype.kind != "u":
+            return None
+    except BROKEN:
         return None
     # A plain view: results of reading should not be of the type of mapped arrays.
     return Decoded(np.asarray(pixels), labels, about)
@@ -84,7 +89,7 @@ def read_about(folder: Path, root: Path) -> dict[str, Any]:
 
     Raises:
         ValueError: If they are out of date.
-        OSError, KeyError: If there are none, or the file is broken.
+        OSError, KeyError, TypeError, RecursionError: If there are none, or the file is broken.
     """
     about: dict[str, Any] = json.loads((folder / "about.json").read_text("utf-8"))
     if _state_of(root / about["source"]) not in (None, about["source_state"]):

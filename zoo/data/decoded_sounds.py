@@ -82,7 +82,7 @@ def read(folder: Path, root: Path) -> DecodedSounds | None:
         labels = None
         if about["has_labels"]:
             labels = np.load(folder / "labels.npy", allow_pickle=False)
-    except (OSError, ValueError, KeyError, IndexError):
+    except decoded.BROKEN:
         return None
     return DecodedSounds(np.asarray(samples), ends, labels, about)
 

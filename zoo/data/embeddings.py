@@ -1,19 +1,20 @@
 """Embeddings of captions that were made elsewhere, from an `.npz` file."""
 
+import sys
+import warnings
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from zoo.data.captions import caption_of
-from zoo.data.files import shown, some
+from zoo.data.files import open_file, shown, some
+from zoo.data.npy import DAMAGED, read_member
 from zoo.errors import DataError
 
 # Shapes: N captions, E numbers in an embedding.
 
-_DAMAGED = (zipfile.BadZipFile, zlib.error)
 _EXPECTED = "Expected: an .npz file with `captions` (N texts) and `embeddings` (N, E) of numbers."
 
 
@@ -26,17 +27,22 @@ def read_embeddings(path: str | Path) -> dict[str, np.ndarray]:
     """
     try:
         with (
-            Path(path).expanduser().open("rb") as file,
-            np.load(file, allow_pickle=False) as arrays,
+            open_file(Path(path).expanduser()) as file,
+            zipfile.ZipFile(file) as archive,
+            warnings.catch_warnings(),
         ):
-            captions, embeddings = arrays["captions"], arrays["embeddings"]
+            warnings.simplefilter("ignore")  # NumPy warns of headers that Python 2 has written
+            captions, embeddings = (
+                read_member(archive, archive.getinfo(f"{name}.npy")).array()
+                for name in ("captions", "embeddings")
+            )
     except FileNotFoundError as error:
         raise DataError(f"There is no file of embeddings '{shown(path)}'.") from error
     except OSError as error:
         raise DataError(f"'{shown(path)}' cannot be read: {error.strerror or error}.") from error
-    # What NumPy raises where a file is one array (TypeError), pickled, damaged or encrypted.
-    except (KeyError, ValueError, TypeError, EOFError, RuntimeError, *_DAMAGED) as error:
-        raise DataError(f"'{shown(path)}' holds no embeddings: {error}. {_EXPECTED}") from error
+    except (KeyError, *DAMAGED) as error:
+        reason = error.args[0] if isinstance(error, KeyError) else error
+        raise DataError(f"'{shown(path)}' holds no embeddings: {reason}. {_EXPECTED}") from error
     _check(path, captions, embeddings)
     found: dict[str, np.ndarray] = {}
     for text, row in zip(captions, embeddings.astype(np.float32), strict=True):
@@ -69,6 +75,8 @@ def _check(path: str | Path, captions: np.ndarray, embeddings: np.ndarray) -> No
     """Raise a `DataError` if arrays are not texts and as many vectors of finite numbers."""
     if captions.dtype.kind != "U" or captions.ndim != 1 or not len(captions):
         wrong = f"its captions are {captions.dtype} {captions.shape}"
+    elif captions.astype("<U").view("<u4").max() > sys.maxunicode:
+        wrong = "its captions are no text"
     elif embeddings.dtype.kind not in "fiu" or embeddings.ndim != 2 or not embeddings.shape[1]:
         wrong = f"its embeddings are {embeddings.dtype} {embeddings.shape}"
     elif len(captions) != len(embeddings):

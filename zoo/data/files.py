@@ -1,7 +1,9 @@
 """Which files a folder holds, by split and class, and what the headers of images say."""
 
+import errno
 import hashlib
 import os
+import stat
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from zoo.data.pixels import Header, UnusableImageError, read_header
 from zoo.errors import DataError
@@ -24,6 +26,8 @@ SPLIT_FOLDERS = {
     "val": "validation",
     "test": "test",
 }
+
+MOST_BYTES = 2 * 1024**3  # of a file that is read whole
 
 _TEST_FRACTION = 0.1
 _FULL_DIGEST_BYTES = 1024**3  # folders up to this size are hashed whole
@@ -263,6 +267,36 @@ def thread_count(mean_bytes: float) -> int:
     return 1 if mean_bytes < _TINY_BYTES else min(16, os.cpu_count() or 1)
 
 
+def open_file(path: Path) -> BinaryIO:
+    """Open a file for reading, unless it is a pipe or a device, which might never end.
+
+    Raises:
+        OSError: If it cannot be opened, or is no file.
+    """
+    # O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "it is a pipe or a device", str(path))
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a file; see `open_file`.
+
+    Raises:
+        OSError: If it cannot be read, or is larger than 2 GiB.
+    """
+    with open_file(path) as file:
+        if os.fstat(file.fileno()).st_size > MOST_BYTES:
+            limit = f"it is larger than {MOST_BYTES // 1024**3} GiB"
+            raise OSError(errno.EFBIG, limit, str(path))
+        return file.read()
+
+
 def shown(path: str | Path) -> str:
     """Return `path` so that it can be printed on one line, whatever bytes its name holds."""
     return printable(os.fspath(path)).replace("\n", "\\n")
@@ -284,7 +318,7 @@ def digest_of(files: Iterable[tuple[str, bytes]], *parts: object) -> str:
 
 
 def _read_edges(path: Path, byte_count: int, whole: bool) -> tuple[Header, bytes]:
-    with path.open("rb") as file:
+    with open_file(path) as file:
         if whole:
             content = file.read()
             return read_header(BytesIO(content)), hashlib.sha256(content).digest()

@@ -15,6 +15,7 @@ from zoo.data.files import (
     in_threads,
     list_files,
     outside,
+    read_file,
     shown,
     some,
     split_folders,
@@ -115,7 +116,7 @@ def holds_films(root: Path) -> bool:
     if not files or not all(file.path.lower().endswith(FILM_SUFFIXES) for file in files):
         return False
     try:
-        first = (root / files[0].path).read_bytes()
+        first = read_file(root / files[0].path)
         return len(decode_frames(first, channels=3, image_size=None)) > 1
     except (OSError, UnusableImageError):
         return False
@@ -129,7 +130,7 @@ def read_film(path: Path, shape: tuple[int, int, int, int]) -> np.ndarray:
     """
     _, height, width, channels = shape
     try:
-        film = decode_frames(path.read_bytes(), channels=channels, image_size=None)
+        film = decode_frames(read_file(path), channels=channels, image_size=None)
     except (OSError, UnusableImageError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(
@@ -151,7 +152,7 @@ def _decode_all(
 
     def attempt(file: ListedFile) -> np.ndarray | str:
         try:
-            content = (root / file.path).read_bytes()
+            content = read_file(root / file.path)
             film = decode_frames(content, channels=3, image_size=image_size)
         except (UnusableImageError, OSError) as error:
             return str(getattr(error, "strerror", None) or error)

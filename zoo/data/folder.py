@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +23,7 @@ from zoo.data.files import (
     inspect,
     list_files,
     outside,
+    read_file,
     shown,
     some,
     split_folders,
@@ -74,7 +75,7 @@ class Decoder:
         size = (height, width) if self.resizes else None
         try:
             # At once: small reads in many threads would fight for Python's lock.
-            content = (self.root / path).read_bytes()
+            content = read_file(self.root / path)
         except OSError as error:
             raise UnusableImageError(error.strerror or str(error)) from error
         pixels = decode(
@@ -310,7 +311,7 @@ def _make(
     pixels = None
     example_bytes = int(np.prod(decoder.image_shape)) * np.dtype(decoder.dtype).itemsize
     if len(files) * example_bytes <= memory_bytes:
-        pixels, broken = _decode_all(decoder, [file.path for file in files])
+        pixels, broken = _decode_all(decoder, tuple(files))
         files = [file for file in files if file.path not in broken]
         skipped += tuple(f"{shown(path)}: {reason}" for path, reason in broken.items())
         if not files:
@@ -355,7 +356,13 @@ def _make(
     )
 
 
-def _decode_all(decoder: Decoder, paths: list[str]) -> tuple[np.ndarray, dict[str, str]]:
+@lru_cache(maxsize=1)  # a training asks three times: to plan, to train, to find what is held out
+def _decode_all(
+    decoder: Decoder, files: tuple[Inspected, ...]
+) -> tuple[np.ndarray, dict[str, str]]:
+    """Return the pixels of the files that can be decoded, and by path why the others cannot."""
+    paths = [file.path for file in files]
+
     def attempt(path: str) -> np.ndarray | str:
         try:
             return decoder.decode(path)
@@ -372,6 +379,7 @@ def _decode_all(decoder: Decoder, paths: list[str]) -> tuple[np.ndarray, dict[st
         else:
             pixels[count] = result
             count += 1
+    pixels.flags.writeable = False  # others may be given it too
     return pixels[:count], broken
 
 

@@ -46,10 +46,10 @@ class ImageForm:
         if size is None:
             return None
         sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
-        if len(sides) != 2 or not all(isinstance(s, int) and 1 <= s <= LARGEST_SIDE for s in sides):
+        if len(sides) != 2 or not all(type(s) is int and 1 <= s <= LARGEST_SIDE for s in sides):
             raise DataError(
                 f"image_size must be N or (height, width), each in 1...{LARGEST_SIDE}. "
-                f"Received: {self.image_size}."
+                f"Received: {str(self.image_size)[:60]}."
             )
         return sides[0], sides[1]
 
@@ -71,6 +71,8 @@ class SoundForm:
 
     def __post_init__(self) -> None:
         _check_range("sample_rate_hz", self.sample_rate_hz, LOWEST_RATE_HZ, HIGHEST_RATE_HZ)
+        _check_type("clip_seconds", self.clip_seconds, float, int)
+        _check_type("trim_silence", self.trim_silence, bool)
         seconds = self.clip_seconds
         if seconds is not None and not 0 < seconds <= LONGEST_CLIP_SECONDS:
             raise DataError(
@@ -145,6 +147,7 @@ class DomainsForm(ImageForm):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_choice("pair", self.pair, PAIRS)
+        _check_type("data_b", self.data_b, str)
         if self.data_b is not None and self.pair is not None:
             raise DataError(
                 f"--data-b names domain B, --pair {self.pair} makes it from the data named alone. "
@@ -173,6 +176,7 @@ class CaptionedForm(ImageForm):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_type("embeddings", self.embeddings, str)
         self.text()
 
     def text(self) -> TextForm:
@@ -253,10 +257,19 @@ def form_options(form: Mapping[str, Any]) -> list[str]:
 
 
 def _check_range(field: str, value: int | None, least: int, most: int) -> None:
+    _check_type(field, value, int)
     if value is not None and not least <= value <= most:
         raise DataError(f"{field} must lie between {least:,} and {most:,}. Received: {value:,}.")
 
 
+def _check_type(field: str, value: Any, *types: type) -> None:
+    """Raise a `DataError` for what JSON can hold and an option on the command line cannot be."""
+    if value is not None and type(value) not in types:
+        names = " or ".join(kind.__name__ for kind in types)
+        raise DataError(f"{field} must be of type {names}. Received: {str(value)[:60]!r}.")
+
+
 def _check_choice(field: str, value: str | None, choices: tuple[str, ...]) -> None:
+    _check_type(field, value, str)
     if value is not None and value not in choices:
         raise DataError(f"{field} must be one of {', '.join(choices)}. Received: {value!r}.")

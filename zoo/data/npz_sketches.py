@@ -7,24 +7,24 @@ lists and arrays. Nothing that a file names is ever imported or called.
 
 import math
 import pickletools
-import tokenize
 import warnings
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from zoo.data.files import shown
+from zoo.data.files import open_file, shown
+from zoo.data.npy import DAMAGED, MOST_BYTES, RefusedError, read_member
 from zoo.data.strokes import Drawing, UnusableSketchError, checked_points
 from zoo.errors import DataError
 
 # Shapes: N sketches, P points of one.
 
 MEMBERS = {"train.npy": "train", "valid.npy": "validation", "test.npy": "test"}
-MOST_BYTES = 1024**3  # of a member, unpacked
+MOST_OPERATIONS = 5_000_000  # of a pickle: one byte can make an object of a hundred
+MOST_DIMENSIONS = 32
 
 _NUMBERS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
 # The names by which pickles of different versions call what is recognised here.
@@ -33,16 +33,12 @@ _NAMES = ("ndarray", "dtype", "_reconstruct", "encode")
 _MARK = object()
 
 
-class _RefusedError(ValueError):
-    """A member is not an array of arrays of numbers; the message says what was found."""
-
-
 class _Global:
     """A name that a pickle refers to."""
 
     def __init__(self, module: str, name: str):
         if module not in _MODULES or name not in _NAMES:
-            raise _RefusedError(
+            raise RefusedError(
                 f"it names {shown(f'{module}.{name}')}, which no array of numbers needs"
             )
         self.name = name
@@ -54,13 +50,15 @@ class _Type:
     def __init__(self, code: Any):
         code = code[1:] if isinstance(code, str) and code[:1] in "<>|=" else code
         if code not in (*_NUMBERS, "O", "O8"):
-            raise _RefusedError(f"it holds values of type {shown(str(code)[:40])}, not numbers")
+            # Not of anything else: what a pickle has put into itself has no end as a text.
+            name = shown(code[:40]) if isinstance(code, str) else "unknown"
+            raise RefusedError(f"it holds values of type {name}, not numbers")
         self.code = code
         self.order = "|"
 
     def build(self, state: Any) -> None:
         if not isinstance(state, tuple) or len(state) < 2 or state[1] not in ("<", ">", "|", "="):
-            raise _RefusedError("it describes a type of numbers that cannot be read")
+            raise RefusedError("it describes a type of numbers that cannot be read")
         self.order = state[1]
 
 
@@ -76,18 +74,19 @@ class _Array:
 
     def build(self, state: Any) -> None:
         if not isinstance(state, tuple) or len(state) != 5 or not isinstance(state[2], _Type):
-            raise _RefusedError("it describes an array that cannot be read")
+            raise RefusedError("it describes an array that cannot be read")
         _, shape, kind, is_fortran, content = state
-        if not isinstance(shape, tuple) or not all(isinstance(n, int) and n >= 0 for n in shape):
-            raise _RefusedError("it describes an array of no shape")
+        is_shape = isinstance(shape, tuple) and len(shape) <= MOST_DIMENSIONS
+        if not is_shape or not all(isinstance(n, int) and 0 <= n <= MOST_BYTES for n in shape):
+            raise RefusedError("it describes an array of no shape")
         self.shape = shape
         is_object = kind.code in ("O", "O8")
         self._type = np.dtype("u1" if is_object else kind.code).newbyteorder(kind.order)
         self._order = "F" if is_fortran else "C"
         if not isinstance(content, list if is_object else str | bytes):
-            raise _RefusedError("it describes an array without content")
+            raise RefusedError("it describes an array without content")
         if len(content) != self.byte_count:  # one byte stands for each object
-            raise _RefusedError(f"it describes an array of shape {shape} with other content")
+            raise RefusedError(f"it describes an array of shape {shape} with other content")
         if isinstance(content, list):
             self.items = content
         else:
@@ -121,7 +120,11 @@ def read_npz(
     drawings: dict[str, list[Drawing]] = {}
     skipped: list[str] = []
     try:
-        with zipfile.ZipFile(path) as archive, warnings.catch_warnings():
+        with (
+            open_file(path) as file,
+            zipfile.ZipFile(file) as archive,
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")  # NumPy warns of headers that Python 2 has written
             for info in archive.infolist():
                 if info.filename not in MEMBERS:
@@ -129,7 +132,7 @@ def read_npz(
                     continue
                 split = MEMBERS[info.filename]
                 if split in drawings:
-                    raise _RefusedError(f"it holds {info.filename} twice")
+                    raise RefusedError(f"it holds {info.filename} twice")
                 drawings[split] = []
                 for number, array in enumerate(_arrays(archive, info), start=1):
                     try:
@@ -138,7 +141,7 @@ def read_npz(
                         skipped.append(f"{label}/{info.filename} {number}: {error}")
                         continue
                     drawings[split].append(Drawing(points, class_name))
-    except _RefusedError as error:
+    except RefusedError as error:
         raise DataError(
             f"'{shown(path)}' is refused: {error}. Expected: a .npz file of Sketch-RNN, whose "
             f"{', '.join(MEMBERS)} hold arrays of numbers (points, 3)."
@@ -146,8 +149,7 @@ def read_npz(
     except OSError as error:
         reason = error.strerror or error
         raise DataError(f"'{shown(path)}' cannot be read: {reason}.") from error
-    # What zipfile raises for archives that are damaged or encrypted.
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError) as error:
+    except DAMAGED as error:
         raise DataError(f"'{shown(path)}' is no whole .npz file: {error}.") from error
     if "train" not in drawings:
         found = ", ".join(sorted(drawings)) or "none of them"
@@ -159,41 +161,25 @@ def read_npz(
 
 def _arrays(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[np.ndarray]:
     """Yield the sketches of a member, as the numbers that it holds."""
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise _RefusedError(f"{info.filename} is packed in a way that NumPy does not use")
-    if info.file_size > MOST_BYTES:
-        raise _RefusedError(
-            f"{info.filename} unpacks to {info.file_size / 1024**3:.1f} GiB; expected at most "
-            f"{MOST_BYTES / 1024**3:g}"
-        )
-    with archive.open(info) as member:
-        try:
-            version = np.lib.format.read_magic(member)
-            read_header = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }[version]
-            shape, is_fortran, dtype = read_header(member, max_header_size=10_000)
-        except (ValueError, KeyError, TypeError, SyntaxError, tokenize.TokenError) as error:
-            raise _RefusedError(f"the header of {info.filename} cannot be read") from error
-        # `file_size` is what the archive says; no more than that is ever unpacked.
-        content = member.read(info.file_size)
-    if not dtype.hasobject:
+    member = read_member(archive, info)
+    if not member.dtype.hasobject:
         # Sketches that all have the same number of points are written without a pickle.
-        if len(shape) != 3 or len(content) != math.prod(shape) * dtype.itemsize:
-            raise _RefusedError(f"{info.filename} has the shape {shape} and type {dtype}")
-        yield from np.frombuffer(content, dtype).reshape(shape, order="F" if is_fortran else "C")
+        if len(member.shape) != 3 or not member.content:  # no end of sketches without a point
+            raise RefusedError(
+                f"{info.filename} has the shape {member.shape} and type {member.dtype}"
+            )
+        yield from member.array()
         return
-    array = _read_pickle(content)
-    if array.items is None or array.shape != shape or len(shape) != 1:
-        raise _RefusedError(f"{info.filename} has the shape {array.shape}; expected (sketches,)")
-    left = len(content)  # bytes; a pickle can name one array a million times
+    array = _read_pickle(member.content)
+    if array.items is None or array.shape != member.shape or len(array.shape) != 1:
+        raise RefusedError(f"{info.filename} has the shape {array.shape}; expected (sketches,)")
+    left = len(member.content)  # bytes; a pickle can name one array a million times
     for item in array.items:
         if not isinstance(item, _Array) or item.items is not None:
-            raise _RefusedError(f"{info.filename} holds something that is no array of numbers")
+            raise RefusedError(f"{info.filename} holds something that is no array of numbers")
         left -= item.byte_count
         if left < 0:
-            raise _RefusedError(f"{info.filename} describes more numbers than it holds")
+            raise RefusedError(f"{info.filename} describes more numbers than it holds")
         yield item.numbers()
 
 
@@ -203,7 +189,9 @@ def _read_pickle(content: bytes) -> _Array:
     memo: dict[int, Any] = {}
     try:
         argument: Any
-        for operation, argument, _ in pickletools.genops(content):
+        for count, (operation, argument, _) in enumerate(pickletools.genops(content)):
+            if count == MOST_OPERATIONS:
+                raise RefusedError(f"its pickle has more than {MOST_OPERATIONS:,} operations")
             name = operation.name
             if name in _CONSTANTS:
                 stack.append(argument)
@@ -216,20 +204,24 @@ def _read_pickle(content: bytes) -> _Array:
             elif name in ("BINGET", "LONG_BINGET"):
                 stack.append(memo[argument])
             elif name not in ("PROTO", "FRAME", "STOP"):
-                raise _RefusedError(f"its pickle has the operation {name}")
-    except _RefusedError:
+                raise RefusedError(f"its pickle has the operation {name}")
+    except RefusedError:
         raise
     # What comes of operations in an impossible order, or of one that is cut off.
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, MemoryError) as error:
-        raise _RefusedError("its pickle cannot be read") from error
+        raise RefusedError("its pickle cannot be read") from error
     if len(stack) != 1 or not isinstance(stack[0], _Array):
-        raise _RefusedError("its pickle holds no array")
+        raise RefusedError("its pickle holds no array")
     return stack[0]
 
 
 def _since_mark(stack: list[Any]) -> list[Any]:
     """Take what was put on the stack after the last mark, and the mark."""
-    place = len(stack) - 1 - stack[::-1].index(_MARK)
+    place = len(stack) - 1
+    while stack[place] is not _MARK:  # from the end, as all before it may be marks
+        place -= 1
+        if place < 0:
+            raise RefusedError("its pickle cannot be read")
     items = stack[place + 1 :]
     del stack[place:]
     return items
@@ -246,7 +238,7 @@ def _make_tuple(count: int) -> Callable[[list[Any], Any], None]:
 
 def _extend(stack: list[Any], items: Sequence[Any]) -> None:
     if not isinstance(stack[-1], list):
-        raise _RefusedError("its pickle cannot be read")
+        raise RefusedError("its pickle cannot be read")
     stack[-1].extend(items)
 
 
@@ -254,7 +246,7 @@ def _reduce(stack: list[Any], argument: Any) -> None:
     """Put what a call would have made, for the three calls that pickled arrays consist of."""
     arguments, called = stack.pop(), stack.pop()
     if not isinstance(called, _Global) or not isinstance(arguments, tuple):
-        raise _RefusedError("its pickle calls something that has no name")
+        raise RefusedError("its pickle calls something that has no name")
     if called.name == "_reconstruct":
         stack.append(_Array())
     elif called.name == "dtype":
@@ -262,13 +254,13 @@ def _reduce(stack: list[Any], argument: Any) -> None:
     elif called.name == "encode" and arguments[1:] == ("latin1",):
         stack.append(arguments[0])  # encoded when it is used
     else:
-        raise _RefusedError(f"its pickle calls {called.name}")
+        raise RefusedError(f"its pickle calls {called.name}")
 
 
 def _build(stack: list[Any], argument: Any) -> None:
     state = stack.pop()
     if not isinstance(stack[-1], _Array | _Type):
-        raise _RefusedError("its pickle sets the state of something that is no array")
+        raise RefusedError("its pickle sets the state of something that is no array")
     stack[-1].build(state)
 
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageSequence
 # Shapes: B batch, H height, W width, C channels.
 
 MAX_PIXELS = 64 * 1024 * 1024  # larger files are skipped: one would take 200 MB and more
+MAX_FRAMES = 10_000  # a frame without pixels takes time too
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -118,12 +119,16 @@ def decode_frames(
                 raise UnusableImageError(
                     f"its frames have more than {MAX_PIXELS // 1024**2} megapixels together"
                 )
+            if len(frames) == MAX_FRAMES:
+                raise UnusableImageError(f"it has more than {MAX_FRAMES:,} frames")
             flat = _fit(_flatten(frame, channels), image_size)
             frames.append(np.asarray(flat).reshape(flat.height, flat.width, channels))
     except UnusableImageError:
         raise
     except Exception as error:  # a decoder that is fed broken bytes may raise nearly anything
         raise UnusableImageError(_reason(error)) from error
+    if len({frame.shape for frame in frames}) > 1:  # a later one may reach beyond the first
+        raise UnusableImageError("its frames have several sizes")
     return np.stack(frames)
 
 

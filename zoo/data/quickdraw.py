@@ -13,8 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.files import by_split, shown
-from zoo.data.strokes import Drawing, UnusableSketchError, checked_points, points_of_lines
+from zoo.data.files import by_split, open_file, shown
+from zoo.data.strokes import (
+    FURTHEST,
+    Drawing,
+    UnusableSketchError,
+    checked_points,
+    points_of_lines,
+)
 from zoo.errors import DataError
 
 MOST_LINE_BYTES = 1_000_000
@@ -64,7 +70,7 @@ def read_ndjson(path: Path, most: int, label: str) -> tuple[dict[str, list[Drawi
 
 def _lines(path: Path) -> Iterator[bytes]:
     """Yield the lines of a file; what is longer than any drawing comes cut, as one line."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         while line := file.readline(MOST_LINE_BYTES + 1):
             yield line
             while len(line) > MOST_LINE_BYTES and not line.endswith(b"\n"):
@@ -106,4 +112,6 @@ def _stroke(stroke: Any) -> np.ndarray:
         raise UnusableSketchError("an empty stroke, or one without as many x as y")
     if not np.isfinite(positions).all():
         raise UnusableSketchError("positions that are NaN or infinite")
+    if np.abs(positions).max() > FURTHEST:
+        raise UnusableSketchError(f"a point that lies beyond {FURTHEST:g}")
     return positions.T

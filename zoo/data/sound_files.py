@@ -23,6 +23,7 @@ from zoo.data.files import (
     inside,
     list_files,
     outside,
+    read_file,
     shown,
     some,
     split_folders,
@@ -83,7 +84,7 @@ def read_sound(path: Path | str, sample_rate_hz: int) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # SciPy warns of chunks that hold no sound
-            sound, rate = decode(path.read_bytes())
+            sound, rate = decode(read_file(path))
     except UnusableSoundError as error:
         raise DataError(f"'{shown(path)}' cannot be used: {error}.") from error
     except OSError as error:
@@ -213,7 +214,7 @@ def listen(root: Path, files: tuple[ListedFile, ...]) -> tuple[tuple[Heard, ...]
 
     def look(file: ListedFile) -> Heard | str:
         try:
-            content = (root / file.path).read_bytes()
+            content = read_file(root / file.path)
             sound, rate = decode(content)
         except (UnusableSoundError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
@@ -242,7 +243,7 @@ def _decode_all(
 
     def sound_of(file: Heard) -> np.ndarray:
         try:
-            content = (root / file.path).read_bytes()
+            content = read_file(root / file.path)
             if hashlib.sha256(content).digest() != file.digest:
                 raise UnusableSoundError("it has changed since the folder was listed")
             return reshape(*decode(content), form)

@@ -1,5 +1,6 @@
 """From the name that `--data` is given to a data set."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,9 @@ def load(
 
 def is_path(name: str) -> bool:
     """Return whether a name is that of a file or folder, perhaps with a field after a "#"."""
-    paths = (name, name.rpartition("#")[0] or name)
-    return not name.startswith("tfds:") and any(Path(p).expanduser().exists() for p in paths)
+    # Not by `Path`, which raises an error for a name that is too long, or the home of nobody.
+    paths = map(os.path.expanduser, (name, name.rpartition("#")[0] or name))
+    return not name.startswith("tfds:") and any(map(os.path.exists, paths))
 
 
 def _load_pair(name: str, split: str, form: DomainsForm, data_dir: str | Path | None) -> Dataset:

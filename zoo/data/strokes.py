@@ -22,6 +22,7 @@ from zoo.errors import DataError
 
 MOST_POINTS = 250  # of a sketch, where nothing else is asked for
 LARGEST_OFFSET = 10_000  # in the unit of the data; what lies further apart is no drawing
+FURTHEST = 1e9  # from the origin that a point of a drawing may lie
 
 END_ROW = (0.0, 0.0, 0.0, 0.0, 1.0)
 

@@ -15,7 +15,8 @@ from fontTools.misc.transform import Identity, Transform
 from fontTools.pens.transformPen import TransformPen
 from fontTools.svgLib.path import parse_path
 
-from zoo.data.strokes import UnusableSketchError, checked_points, points_of_lines
+from zoo.data.files import open_file
+from zoo.data.strokes import FURTHEST, UnusableSketchError, checked_points, points_of_lines
 
 # Shapes: P points of a line.
 
@@ -23,12 +24,12 @@ BOX = 255.0  # the longer side of a drawing
 TOLERANCE = 2.0
 MOST_BYTES = 4 * 1024**2  # of a file
 MOST_POINTS = 10_000  # of a drawing, before it is simplified, which can take their square
-FURTHEST = 1e9  # from the origin that a point may lie
 CURVE_STEPS = 16  # points that a curve is flattened to
 
 _HIDDEN = {"defs", "clipPath", "mask", "symbol", "pattern", "marker", "style", "script", "metadata"}
 _LENGTHS = ("x", "y", "width", "height", "rx", "ry", "r", "cx", "cy", "x1", "y1", "x2", "y2")
-_TRANSFORM = re.compile(r"(\w+)\s*\(([^()]*)\)")
+# Without going back: a megabyte of letters would be tried from each of them on.
+_TRANSFORM = re.compile(r"(?<!\w)(\w++)\s*+\(([^()]*+)\)")
 
 Point = tuple[float, float]
 
@@ -40,7 +41,7 @@ def read_svg(path: Path, most: int) -> np.ndarray:
         UnusableSketchError: If there is none that can be used, or it has more than `most` points.
         OSError: If the file cannot be read.
     """
-    with path.open("rb") as file:
+    with open_file(path) as file:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise UnusableSketchError(f"larger than {MOST_BYTES // 1024**2} MiB")
@@ -67,11 +68,11 @@ def lines_of_svg(content: bytes) -> list[np.ndarray]:
         reader.read(content)
     except UnusableSketchError:
         raise
-    except expat.ExpatError as error:
-        raise UnusableSketchError(f"no XML ({error})") from error
     # What fontTools raises for paths that are none.
     except (ValueError, TypeError, IndexError, ArithmeticError) as error:
         raise UnusableSketchError(f"a shape that cannot be read ({str(error)[:80]})") from error
+    except (expat.ExpatError, LookupError) as error:  # LookupError: an encoding that nobody knows
+        raise UnusableSketchError(f"no XML ({error})") from error
     return reader.pen.lines
 
 

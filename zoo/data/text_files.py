@@ -15,6 +15,7 @@ from zoo.data.files import (
     by_split,
     list_files,
     outside,
+    read_file,
     shown,
     some,
     split_folders,
@@ -150,14 +151,17 @@ def read_passages(path: Path, field: str | None, passages: str) -> tuple[list[st
         UnusableTextError: If it holds no text that can be used.
         OSError: If it cannot be read.
     """
-    text = decode(path.read_bytes())
+    text = decode(read_file(path))
     suffix = path.suffix.lower()
     try:
         if suffix in SEPARATORS:
             return _of_table(text, SEPARATORS[suffix], field)
         if suffix == ".json" or suffix in _LINES_OF_JSON:
             return _of_entries(_entries(text, suffix), field)
-    except (csv.Error, RecursionError) as error:
+    # JSON's reader raises a plain ValueError for an integer of thousands of digits.
+    except UnusableTextError:
+        raise
+    except (csv.Error, RecursionError, ValueError) as error:
         raise UnusableTextError(f"it cannot be read ({error})") from error
     if field is not None:
         raise UnusableTextError(f"plain text has no fields, such as '{field}'")

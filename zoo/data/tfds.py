@@ -144,7 +144,9 @@ def is_known(name: str, data_dir: str | Path | None = None) -> bool:
     if match is None:
         return False
     # The folder first: TFDS need not be imported for a set that is there.
-    return (data_root(data_dir) / match["name"]).is_dir() or match["name"] in known_names()
+    folder = data_root(data_dir) / match["name"]
+    # `Path.is_dir` raises an error for a name that is too long.
+    return os.path.isdir(folder) or match["name"] in known_names()
 
 
 def known_names() -> tuple[str, ...]:

@@ -19,7 +19,7 @@ def kept(folder: Path, root: Path) -> Sizes | None:
     try:
         sizes = decoded.read_about(folder, root)["sizes"]
         whole = all(_file(folder, split).stat().st_size == sizes[split] for split in sizes)
-    except (OSError, ValueError, KeyError):
+    except decoded.BROKEN:
         return None
     return tuple(sizes.items()) if whole else None
 

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from zoo.errors import ConfigError
+
 # Grappler rewrites the graph differently from trace to trace (it reorders sums of three and more
 # terms, among others), which changes the last bits of gradients. Without it the same seed gives the
 # same weights, and resuming equals not stopping; a small dense VAE costs some 8 % more.
@@ -18,11 +20,23 @@ class StepMixin:
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Play one turn on one batch."""
+        _check_replicas()
         return self.play_turn(data)  # type: ignore[attr-defined]
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Compute every player's terms on one batch; nobody moves."""
         return self.assess(data)  # type: ignore[attr-defined]
+
+
+def _check_replicas() -> None:
+    """Raise ConfigError under a strategy that plays a turn in several replicas."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas > 1:
+        raise ConfigError(
+            f"A tf.distribute strategy with {replicas} replicas would give each the same noise, "
+            "and only a part of the batch to normalise by. Train on one device, or on several "
+            "with JAX (docs/scaling.md)."
+        )
 
 
 def value_and_gradients(

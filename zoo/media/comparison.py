@@ -14,6 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from zoo.checkpoints import write_atomically
+from zoo.data.files import open_file
 from zoo.errors import RunError, ZooError
 from zoo.media.curves import Curve, Line, draw_lines, read_curves
 from zoo.media.facts import (
@@ -160,7 +161,7 @@ def weight_count(run: Run) -> str:
 
 def _check_replaceable(path: Path) -> None:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:  # a pipe would never end
             is_own = GENERATOR in file.read(1000)
     except FileNotFoundError:
         return

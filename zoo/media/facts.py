@@ -89,7 +89,7 @@ def read_figures(run: Run) -> list[dict[str, Any]]:
             }
             for name, figure in metrics.items()
         ]
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise RunError(
             f"'{path}' is not what `zoo evaluate` writes: metrics by name, each with value, "
             f"standard_error and count ({type(error).__name__}: {error})."

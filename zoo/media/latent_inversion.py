@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from zoo.checkpoints import write_atomically
+from zoo.data.files import read_file
 from zoo.data.pixels import UnusableImageError, decode, read_header
 from zoo.errors import DataError, ZooError
 from zoo.inversion import Inversion, invert
@@ -70,7 +71,7 @@ def read_files(
     images = []
     for path in paths:
         try:
-            content = path.read_bytes()
+            content = read_file(path)
             is_deep = read_header(io.BytesIO(content)).is_deep
             pixels = decode(content, channels=channels, is_deep=is_deep, image_size=(height, width))
         except (OSError, UnusableImageError) as error:

@@ -41,6 +41,7 @@ FROM_DATA = frozenset(
         *("captions", "embedding_size"),
     }
 )
+FINDINGS_SHOWN = 50  # the newest; what comes and goes is found anew each time
 IMAGES_OF_TEXT = 8  # that the commands of a card ask for
 
 _LOADING_SCRIPT = """\
@@ -80,7 +81,15 @@ def write_report(run: Run, card: ModelCard) -> None:
         RunError: If a file of the run is broken, or the page cannot be written.
     """
     curves = [(curve, Markup(draw_curve(curve))) for curve in read_curves(run.metrics())]  # noqa: S704  # drawn by us; Matplotlib escapes the text
-    page = _render("report.html", run, card, curves=curves, findings=read_findings(run))
+    findings = read_findings(run)
+    page = _render(
+        "report.html",
+        run,
+        card,
+        curves=curves,
+        findings=findings[-FINDINGS_SHOWN:],
+        earlier_findings=max(0, len(findings) - FINDINGS_SHOWN),
+    )
     write_atomically(run.report_path, page)
 
 

@@ -32,6 +32,11 @@ MAX_STEPS = 1000  # at 32 x 32 pixels; fewer on larger images, for they take lon
 MIN_STEPS = 250
 MAX_EPOCHS = 30
 _logger = logging.getLogger(__name__)
+# What comes of a file that is no cache of ours; of a type that NumPy has not, AttributeError.
+_BROKEN = (
+    *(OSError, ValueError, KeyError, AttributeError, TypeError, IndexError),
+    safetensors.SafetensorError,
+)
 
 
 def cache_path(task: str, train: Dataset, version: int) -> Path:
@@ -130,7 +135,7 @@ def load_cached(network: Any, path: Path) -> dict[str, np.ndarray] | None:
                 raise ValueError("its SHA-256 differs")
         names = sorted(name for name in arrays if name.isdecimal())
         network.set_weights([arrays.pop(name) for name in names])
-    except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+    except _BROKEN as error:
         _logger.warning("'%s' is broken and is made anew: %s.", path, error)
         return None
     return arrays

@@ -23,6 +23,7 @@ from zoo.config import describe, find_preset, format_value, from_json, make_conf
 from zoo.config import presets as presets_of
 from zoo.errors import ConfigError
 from zoo.testing.claims import Claims
+from zoo.testing.kills import Kills, assert_same_course
 
 _UNITS = (
     "_nats",
@@ -40,7 +41,7 @@ _UNITS = (
 
 
 @pytest.mark.backends
-class PluginContract(Claims):
+class PluginContract(Claims, Kills):
     """The tests; a subclass says which model, and how to make it small.
 
     Attributes:
@@ -104,17 +105,7 @@ class PluginContract(Claims):
     @classmethod
     def trained(cls, request_: Any, dataset: Any) -> tuple[Any, Any, list[np.ndarray]]:
         """A model after two steps of `fit`, what `fit` returned, and the weights before."""
-        import keras
-
-        from zoo.planning import build_model
-
-        model = build_model(request_)
-        model.compile()
-        before = [keras.ops.convert_to_numpy(v.value).copy() for v in model.trainable_variables]
-        size = cls.batch_size * model.slices
-        x, y = dataset.read(np.arange(2 * size))
-        history = model.fit(x, y, batch_size=size, epochs=1, shuffle=False, verbose=0)
-        return model, history.history, before
+        return _fitted(request_, dataset)
 
     def test_the_entry_point_is_a_card_of_that_name(self, card: ModelCard) -> None:
         """The registry finds the card, and the card's references lead somewhere."""
@@ -174,6 +165,26 @@ class PluginContract(Claims):
         nameless = [term for term in terms if not term.endswith(_UNITS)]
         assert not nameless, f"These terms must end in one of {_UNITS}: {nameless}"
 
+    def test_two_devices_have_the_losses_of_one(
+        self, trained: Any, request_: Any, dataset: Any
+    ) -> None:
+        """Shared out between two devices, a training's terms are the same within rounding."""
+        import keras
+
+        from zoo.engine.devices import BACKEND, shared_among
+
+        if keras.backend.backend() != BACKEND:
+            pytest.skip(f"Batches are shared out on {BACKEND} alone.")
+        if len(keras.distribution.list_devices()) < 2:
+            pytest.skip(
+                "There is one device. On a CPU, "
+                "XLA_FLAGS=--xla_force_host_platform_device_count=2 makes two of it."
+            )
+        with shared_among(2, request_.batch_size):
+            _, history, _ = _fitted(request_, dataset)
+        for term, values in trained[1].items():
+            np.testing.assert_allclose(history[term], values, rtol=1e-4, atol=1e-5, err_msg=term)
+
     def test_it_makes_examples_or_translates_them(self, trained: Any) -> None:
         """A model has `sample`, or it has `translate`."""
         from zoo.protocols import GenerativeModel, Translates, supports
@@ -223,22 +234,34 @@ class PluginContract(Claims):
             )
 
     def test_resuming_equals_not_stopping(self, request_: Any, tmp_path: Path) -> None:
-        """Stopped in the middle of an epoch and resumed, training ends on the same bits."""
-        from zoo.checkpoints import latest_checkpoint, load_checkpoint
+        """Ended in the middle of an epoch, while it was saved, training ends on the same bits."""
+        from zoo.checkpoints import STATE_FILE
         from zoo.training import train_anew, train_on
 
-        whole = train_anew(
-            dataclasses.replace(request_, epochs=None, steps=5), tmp_path / "whole", progress=False
-        )
-        half = train_anew(
-            dataclasses.replace(request_, epochs=None, steps=3), tmp_path / "half", progress=False
-        )
-        half = train_on(half, dataclasses.replace(half.request, steps=5), progress=False)
-        newest = [latest_checkpoint(run.checkpoints_path) for run in (whole, half)]
-        states = [load_checkpoint(path)[0] for path in newest if path is not None]
-        pairs = zip(*(sorted(state.items()) for state in states), strict=True)
-        different = [name for (name, a), (_, b) in pairs if not np.array_equal(a, b)]
-        assert not different, f"These differ after resuming: {different}"
+        short, long = (dataclasses.replace(request_, epochs=None, steps=n) for n in (3, 5))
+        whole = train_anew(long, tmp_path / "whole", progress=False)
+        half = train_anew(short, tmp_path / "half", progress=False, checkpoint_seconds=0)
+        # As a kill leaves it: of the last checkpoint a part, and whole the one in mid-training.
+        torn = half.checkpoints_path / "step-00000003"
+        (torn / STATE_FILE).write_bytes(b"")
+        torn.rename(torn.with_name(".tmp-0123456789abcdef"))
+        half = train_on(half, long, progress=False)
+        assert_same_course(half.path, whole.path)
+
+
+def _fitted(request: Any, dataset: Any) -> tuple[Any, Any, list[np.ndarray]]:
+    """Return a model after two steps of `fit`, what `fit` returned, and the weights before."""
+    import keras
+
+    from zoo.planning import build_model
+
+    model = build_model(request)
+    model.compile()
+    before = [keras.ops.convert_to_numpy(v.value).copy() for v in model.trainable_variables]
+    size = request.batch_size * model.slices
+    x, y = dataset.read(np.arange(2 * size))
+    history = model.fit(x, y, batch_size=size, epochs=1, shuffle=False, verbose=0)
+    return model, history.history, before
 
 
 def _skip_without_samples(model: Any) -> None:

@@ -189,7 +189,7 @@ PRESETS = {
         batch_size=32,
         config={
             **_SMALL,
-            "first_stage_length": 8.0,
+            "first_stage_length": 16.0,
             "text_size": 128,
             "matching_steps": 3000,
             "condition_size": 64,
