@@ -213,7 +213,7 @@ def test_texts_come_from_a_file_and_unknown_words_are_named(painter, capsys, tmp
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--text", ""), "must hold words"),
+        (("--text", " "), "must hold words"),
         (("--text", "один"), "knows no word of 'один'"),
         (("--text", "one " * 50), "Received 50"),
         (("--texts", "nowhere.txt"), "There is no file of texts 'nowhere.txt'"),
@@ -277,7 +277,7 @@ def test_a_picture_leads_from_caption_to_caption(painter, capsys, tmp_path):
     [
         (("one",), 2, "Give two texts or more"),
         (("one", "flurble"), 1, "knows no word of 'flurble'"),
-        (("one", ""), 1, "must hold words"),
+        (("one", " "), 1, "must hold words"),
     ],
 )
 def test_what_lies_between_needs_two_texts_that_the_model_reads(

@@ -8,6 +8,7 @@ import io
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -108,7 +109,26 @@ def main() -> None:
     # The end that a scheduler asks for leaves as little behind as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _prepare_streams()
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+    except OSError:  # of writing why it failed
+        code = 1
+    sys.exit(_settled(code))
+
+
+def _settled(code: int) -> int:
+    """Return the exit code once all output is written; what cannot be is thrown away."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            if not code:
+                code = 1
+                with suppress(OSError):
+                    _fail(error)
+            # The interpreter flushes again as it ends, and would end with a code of its own.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return code
 
 
 def _prepare_streams() -> None:

@@ -7,7 +7,8 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,16 @@ _CACHE = "zoo-cache"
 _ABANDONED_SECONDS = 24 * 3600
 # What is raised where decoded examples are missing, out of date, or damaged: they are made anew.
 BROKEN = (OSError, EOFError, IndexError, *NO_HEADER)
+# Of what type each fact about decoded examples is; lists are of texts.
+_TYPES = {
+    "splits": list,
+    "class_names": list,
+    "skipped": list,
+    "fingerprint": str,
+    "has_labels": bool,
+    "sample_rate_hz": int,
+    "sizes": dict,
+}
 _BINARY_AFTER = 256  # images: a set whose first ones hold only 0 and 1 is binary, not black
 
 
@@ -71,11 +82,9 @@ def forget(root: Path, name: str) -> None:
 def read(folder: Path, root: Path) -> Decoded | None:
     """Return the decoded images in `folder`; None if there are none, or they are out of date."""
     try:
-        about = read_about(folder, root)
-        pixels = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-        labels = None
-        if about["has_labels"]:
-            labels = np.load(folder / "labels.npy", allow_pickle=False)
+        about = read_about(folder, root, "splits", "class_names", "fingerprint", "has_labels")
+        pixels = load_array(folder / "images.npy", mapped=True)
+        labels = read_labels(folder, about, len(pixels))
         if pixels.ndim != 4 or pixels.dtype.kind != "u":
             return None
     except BROKEN:
@@ -84,8 +93,39 @@ def read(folder: Path, root: Path) -> Decoded | None:
     return Decoded(np.asarray(pixels), labels, about)
 
 
-def read_about(folder: Path, root: Path) -> dict[str, Any]:
+def load_array(path: Path, *, mapped: bool = False) -> np.ndarray:
+    """Return the array in a file, without a warning where its header is damaged.
+
+    Raises:
+        OSError, ValueError, EOFError: If the file is missing or damaged.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        array: np.ndarray = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    return array
+
+
+def read_labels(folder: Path, about: Mapping[str, Any], count: int) -> np.ndarray | None:
+    """Return the labels of `count` decoded examples, None where they have none.
+
+    Raises:
+        OSError, ValueError, EOFError: If the file is missing or damaged.
+    """
+    if not about["has_labels"]:
+        return None
+    labels = load_array(folder / "labels.npy")
+    if labels.shape != (count,) or labels.dtype != np.int32:
+        raise ValueError
+    return np.asarray(labels)
+
+
+def read_about(folder: Path, root: Path, *facts: str) -> dict[str, Any]:
     """Return what `about.json` in `folder` says of the decoded examples beside it.
+
+    Args:
+        folder: Where they are.
+        root: Where all prepared sets are.
+        *facts: What it must say.
 
     Raises:
         ValueError: If they are out of date.
@@ -94,6 +134,11 @@ def read_about(folder: Path, root: Path) -> dict[str, Any]:
     about: dict[str, Any] = json.loads((folder / "about.json").read_text("utf-8"))
     if _state_of(root / about["source"]) not in (None, about["source_state"]):
         raise ValueError
+    for fact in facts:
+        value = about[fact]
+        texts = value if isinstance(value, list) else []
+        if type(value) is not _TYPES[fact] or not all(isinstance(text, str) for text in texts):
+            raise TypeError
     return about
 
 

@@ -74,14 +74,17 @@ def has_any(root: Path, name: str) -> bool:
 def read(folder: Path, root: Path) -> DecodedSounds | None:
     """Return the decoded sounds in `folder`; None if there are none, or they are out of date."""
     try:
-        about = decoded.read_about(folder, root)
+        about = decoded.read_about(
+            folder,
+            root,
+            *("splits", "class_names", "skipped", "fingerprint", "has_labels", "sample_rate_hz"),
+        )
         samples = np.memmap(folder / _SAMPLES, np.float32, "r")
-        ends = np.load(folder / "ends.npy", allow_pickle=False)
-        if len(samples) != ends[-1]:
+        ends = decoded.load_array(folder / "ends.npy")
+        whole = ends.ndim == 1 and ends.dtype.kind == "i" and ends[-1] == len(samples)
+        if not whole or np.diff(ends, prepend=0).min() < 0:
             return None
-        labels = None
-        if about["has_labels"]:
-            labels = np.load(folder / "labels.npy", allow_pickle=False)
+        labels = decoded.read_labels(folder, about, len(ends))
     except decoded.BROKEN:
         return None
     return DecodedSounds(np.asarray(samples), ends, labels, about)

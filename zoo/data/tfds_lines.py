@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import decoded, tfds
+from zoo.errors import DataError
 
 Sizes = tuple[tuple[str, int], ...]  # bytes of the file of each split
 
@@ -17,7 +18,7 @@ Sizes = tuple[tuple[str, int], ...]  # bytes of the file of each split
 def kept(folder: Path, root: Path) -> Sizes | None:
     """Return the splits in `folder` and the sizes of their files; None if they are not whole."""
     try:
-        sizes = decoded.read_about(folder, root)["sizes"]
+        sizes = decoded.read_about(folder, root, "sizes")["sizes"]
         whole = all(_file(folder, split).stat().st_size == sizes[split] for split in sizes)
     except decoded.BROKEN:
         return None
@@ -25,9 +26,19 @@ def kept(folder: Path, root: Path) -> Sizes | None:
 
 
 def read(folder: Path, split: str) -> Iterator[Any]:
-    """Yield the entries of a split."""
-    with _file(folder, split).open(encoding="utf-8") as lines:
-        yield from map(json.loads, lines)
+    """Yield the entries of a split.
+
+    Raises:
+        DataError: If the file is damaged.
+    """
+    path = _file(folder, split)
+    try:
+        with path.open(encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"'{path}' is damaged: {error}. Remove '{folder}'; it is made anew."
+        ) from error
 
 
 def write(
