@@ -22,11 +22,12 @@ test-backends: export XLA_FLAGS = --xla_force_host_platform_device_count=2
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 # Written by the page on adding a model alone, and installed nowhere but where their wheels are tested.
 EXAMPLES := $(patsubst %/pyproject.toml,%,$(wildcard examples/*/pyproject.toml))
+PLUGIN_TESTS := $(PLUGINS:%=test/%)
 PYPROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 INSTALLED := $(VENV)/.installed
 BACKENDS_INSTALLED := $(VENV)/.backends-installed
 
-.PHONY: help install demo test test-backends test-wheels lint fix bench clean
+.PHONY: $(PLUGIN_TESTS) help install demo test test-backends test-wheels lint fix bench clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -43,11 +44,14 @@ demo: $(INSTALLED)  ## Train the VAE on handwritten digits; samples, reconstruct
 	@echo "Open $(RUN)/report.html in a browser."
 
 # TensorFlow keeps some memory of every model that it has compiled, after hundreds of them gigabytes:
-# each part has processes of its own.
+# each plugin has a process of its own, and as many as there are workers run side by side.
 test: $(INSTALLED)  ## Run the tests of the core and of every plugin.
-	status=0; for part in tests $(PLUGINS); do \
-	  echo "== $$part"; $(PYTEST) $$part || status=1; \
-	done; exit $$status
+	status=0; $(PYTEST) tests || status=1; \
+	$(MAKE) --keep-going --jobs $(WORKERS) --output-sync=target $(PLUGIN_TESTS) || status=1; \
+	exit $$status
+
+$(PLUGIN_TESTS): test/%: $(INSTALLED)
+	$(BIN)/pytest $*
 
 test-backends: $(BACKENDS_INSTALLED)  ## Install JAX and torch; run the contract on each backend.
 	set -e; for backend in $(BACKENDS); do \
