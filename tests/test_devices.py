@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from small_runs import records, small_request
+from small_runs import assert_same_bits, records, small_request
 
 from zoo.commands import run as zoo
 from zoo.engine.devices import BACKEND, choose_devices, shared_among
@@ -88,6 +88,15 @@ def test_a_run_goes_on_with_other_devices(tmp_path):
     assert longer.request.devices == 1
     last, expected = records(half.path)[-1], records(whole.path)[-1]
     np.testing.assert_allclose(list(last.values()), list(expected.values()), rtol=1e-4)
+
+
+@needs_two
+def test_a_run_that_goes_on_with_as_many_devices_ends_on_the_same_bits(tmp_path):
+    whole = train_anew(small_request(steps=5, devices=2), tmp_path / "whole", progress=False)
+    half = train_anew(small_request(steps=3, devices=2), tmp_path / "half", progress=False)
+    train_on(half, plan_resume(half, None, Asked(steps=5)), progress=False)
+    assert Run.open(half.path).request.devices == 2
+    assert_same_bits(whole.path, half.path)
 
 
 @needs_two
