@@ -97,6 +97,7 @@ ROWS = (
         target=1.2,
         published_rate=2_450,
         published_fraction=".49",
+        steps_per_execution=8,
     ),
     Row(
         name="iwae",

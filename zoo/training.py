@@ -10,7 +10,7 @@ from zoo.backends import quietly
 from zoo.card import resolve
 from zoo.checkpoints import latest_checkpoint, load_checkpoint, load_latest, step_of
 from zoo.data import Batches, Dataset
-from zoo.data.any_length import of_any_length
+from zoo.data.pipeline import for_fit
 from zoo.engine.devices import shared_among
 from zoo.engine.state import restore_state
 from zoo.errors import DataError, RunError, ZooError
@@ -237,7 +237,7 @@ def _fit(model: Any, batches: Batches, leg: Leg, recorder: Recorder) -> None:
     stream = batches.stream(leg.epoch, leg.offset)
     try:
         model.fit(
-            of_any_length(stream) if batches.by_length else stream,
+            for_fit(stream, any_length=batches.by_length),
             initial_epoch=leg.epoch,
             epochs=leg.epoch + leg.epochs,
             steps_per_epoch=leg.batches,

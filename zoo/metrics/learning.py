@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from zoo.checkpoints import write_atomically
 from zoo.data.dataset import Dataset
+from zoo.data.pipeline import for_fit
 from zoo.errors import RunError
 
 # Shapes: N examples, B batch.
@@ -87,7 +88,7 @@ def fit_network(
     disable = None if progress else True
     with tqdm(total=steps, desc=title, unit="step", disable=disable, leave=False) as bar:
         learner.fit(
-            batches,
+            for_fit(batches),
             steps_per_epoch=steps,
             shuffle=False,  # the stream is shuffled
             verbose=0,
