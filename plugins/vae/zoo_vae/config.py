@@ -190,6 +190,21 @@ VAE_PRESETS = {
             "decay_steps": 100_000,
         },
     ),
+    "binarized-mnist-convolutional": Preset(
+        summary="Strided convolutions on the fixed binarisation, which they fit more slowly.",
+        data="binarized_mnist",
+        epochs=100,
+        batch_size=100,
+        config={
+            "architecture": "convolutional",
+            "hidden_sizes": (256,),
+            "latent_size": 32,
+            "activation": "relu",
+            "optimizer": "adam",
+            "learning_rate": 1e-3,
+            "decay_steps": 50_000,
+        },
+    ),
     "convolutional": Preset(
         summary="Strided convolutions and 16 latent dimensions on MNIST.",
         data="mnist",
