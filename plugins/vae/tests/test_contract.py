@@ -23,6 +23,7 @@ class TestConvolutionalConditionalVAE(PluginContract):
     config = {
         "architecture": "convolutional",
         "filters": (4,),
+        "kernel_size": 5,
         "hidden_sizes": (8,),
         "class_conditional": True,
     }

@@ -224,6 +224,10 @@ def test_temperature_scales_the_spread_of_the_latents():
     ("config", "message"),
     [
         (
+            {"architecture": "convolutional", "kernel_size": 1},
+            r"kernel_size must be at least 2\. Received: 1\.",
+        ),
+        (
             {"architecture": "convolutional", "image_shape": (30, 28, 1)},
             r"divisible by 4, because 2 convolutions halve it\. Received: 30x28\. Resize with",
         ),

@@ -20,7 +20,11 @@ def build_encoder(
     if config.architecture == "convolutional":
         for filters in config.filters:  # each halves H and W
             hidden = layers.Conv2D(
-                filters, 3, strides=2, padding="same", activation=config.activation
+                filters,
+                config.kernel_size,
+                strides=2,
+                padding="same",
+                activation=config.activation,
             )(hidden)
     hidden = layers.Flatten()(hidden)
     inputs = images
@@ -64,6 +68,8 @@ def _convolutional(
     hidden = layers.Dense(math.prod(shape), activation=config.activation)(hidden)
     hidden = layers.Reshape(shape)(hidden)  # (B, H / 2^n, W / 2^n, F)
     for filters in reversed(config.filters):  # each doubles H and W
-        hidden = UpConv2D(filters, 3, activation=config.activation)(hidden)
+        hidden = UpConv2D(filters, config.kernel_size, activation=config.activation)(hidden)
     # Transposed at stride 1 it is the same map; on two CPU cores TensorFlow takes 2/3 of the time.
-    return layers.Conv2DTranspose(channels, 3, padding="same")(hidden)  # (B, H, W, C)
+    return layers.Conv2DTranspose(channels, config.kernel_size, padding="same")(
+        hidden
+    )  # (B, H, W, C)
