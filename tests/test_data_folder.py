@@ -394,14 +394,98 @@ def test_memory_and_disc_give_the_same_images_and_fingerprint(tmp_path):
     np.testing.assert_array_equal(kept.read(order)[0], read.read(order)[0])
 
 
-def test_large_files_are_decoded_in_threads_in_the_order_asked_for(tmp_path, monkeypatch):
+FORMS = {  # of images: mode, suffix, size
+    "grey": ("L", ".png", (6, 5)),
+    "colour": ("RGB", ".png", (6, 5)),
+    "transparent": ("RGBA", ".png", (6, 5)),
+    "transparent grey": ("LA", ".png", (6, 5)),
+    "deep": ("I;16", ".png", (6, 5)),
+    "palette": ("P", ".gif", (6, 5)),
+    "print": ("CMYK", ".jpg", (6, 5)),
+    "wide": ("L", ".bmp", (12, 5)),
+}
+
+
+def save_form(path: Path, index: int, form: str) -> None:
+    mode, suffix, size = FORMS[form]
+    image = picture(index, size, mode if mode in ("L", "RGB", "RGBA", "LA", "CMYK") else "L")
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(image).astype(np.uint16) * 200)
+    elif mode == "P":
+        image = image.convert("P")
+    image.save(path.with_suffix(suffix))
+
+
+@pytest.mark.parametrize("second", FORMS)
+@pytest.mark.parametrize("first", FORMS)
+def test_images_of_any_two_forms_are_the_same_from_memory_and_disc(tmp_path, first, second):
+    folder = tmp_path / "set" / "train"
+    folder.mkdir(parents=True)
+    for index in range(6):
+        save_form(folder / str(index), index, first if index < 4 else second)
+    form = ImageForm(image_size=4)
+    kept, read = (
+        load_folder(str(tmp_path / "set"), split="train", form=form, memory_bytes=memory_bytes)
+        for memory_bytes in (2**20, OUT_OF_CORE)
+    )
+    assert isinstance(kept, ArrayImages)
+    assert isinstance(read, FolderImages)
+    assert kept.spec == read.spec
+    assert kept.paths == read.paths
+    assert kept.fingerprint == read.fingerprint
+    np.testing.assert_array_equal(everything(kept)[0], everything(read)[0])
+
+
+@pytest.mark.parametrize("memory_bytes", [5 * 6 * 12, 2**20])
+def test_the_same_files_are_left_out_whether_splits_fit_into_memory_together_or_not(
+    mixed, memory_bytes
+):
+    parts = {split: load_folder(str(mixed), split=split) for split in ("train", "test")}
+    for split, whole in parts.items():
+        part = load_folder(str(mixed), split=split, memory_bytes=memory_bytes)
+        assert isinstance(part, ArrayImages)
+        assert part.skipped == whole.skipped
+        assert part.fingerprint == whole.fingerprint
+        assert part.paths == whole.paths
+        np.testing.assert_array_equal(everything(part)[0], everything(whole)[0])
+
+
+@pytest.mark.parametrize("broken_first", [True, False])
+def test_a_broken_file_is_left_out_among_files_of_one_form_and_of_several(tmp_path, broken_first):
+    folder = fill(tmp_path / "set", [f"train/{name}" for name in numbered(5)])
+    broken = folder / "train" / ("000.png" if broken_first else "004.png")
+    broken.write_bytes(broken.read_bytes()[:-30])
+    alike = load(str(folder))
+    picture(9, mode="RGB").save(folder / "train" / "009.png")
+    mixed = load(str(folder))
+    reason = f"train/{broken.name}: "
+    assert [line.startswith(reason) for line in alike.skipped] == [True]
+    assert mixed.skipped == alike.skipped
+    assert (len(alike), len(mixed)) == (4, 5)
+    grey = everything(mixed)[0][:4]  # in three channels
+    np.testing.assert_array_equal(grey, np.repeat(everything(alike)[0], 3, axis=-1))
+
+
+def test_what_changes_in_a_folder_is_seen_when_it_is_loaded_again(tmp_path):
+    folder = fill(tmp_path / "set", [f"train/{name}" for name in numbered(3)])
+    before = load(str(folder))
+    picture(77).save(folder / "train" / "001.png")
+    after = load(str(folder))
+    assert after.fingerprint != before.fingerprint
+    np.testing.assert_array_equal(everything(after)[0][1, ..., 0] * 255, np.asarray(picture(77)))
+    np.testing.assert_array_equal(everything(before)[0][1, ..., 0] * 255, np.asarray(picture(1)))
+
+
+@pytest.mark.parametrize("memory_bytes", [OUT_OF_CORE, 2**20])
+def test_large_files_are_decoded_in_threads_in_the_order_asked_for(tmp_path, memory_bytes):
     folder = tmp_path / "set" / "train"
     folder.mkdir(parents=True)
     for index in range(6):
         picture(index, size=(128, 128)).save(folder / f"{index}.png")
-    dataset = load_folder(str(tmp_path / "set"), split="train", memory_bytes=OUT_OF_CORE)
+    dataset = load_folder(str(tmp_path / "set"), split="train", memory_bytes=memory_bytes)
     images, _ = dataset.read(np.array([5, 1, 4]))
     for image, index in zip(images, (5, 1, 4), strict=True):
         expected = np.asarray(picture(index, size=(128, 128)))
         np.testing.assert_array_equal(np.rint(image[..., 0] * 255), expected)
-    assert any(thread.name.startswith("zoo-decode") for thread in threading.enumerate())
+    if memory_bytes == OUT_OF_CORE:
+        assert any(thread.name.startswith("zoo-decode") for thread in threading.enumerate())

@@ -136,7 +136,7 @@ sys.addaudithook(look)
 from zoo.recording import Recorder
 
 def first_step(self, batch, logs=None):
-    print(len([path for path in opened if path.endswith(".png")]), file=sys.stderr)
+    print("opened", len([path for path in opened if path.endswith(".png")]), file=sys.stderr)
     sys.exit(0)
 
 Recorder.on_train_batch_end = first_step
@@ -145,8 +145,8 @@ run(["train", "vae", "--data", folder, "--steps", "1", "--batch-size", "8"])
 """
 
 
-def test_a_folder_of_many_images_is_read_twice_before_the_first_step(tmp_path):
-    # For the headers, and for the pixels; opening is what takes the time with many small files.
+def test_each_of_many_images_is_opened_once_before_the_first_step(tmp_path):
+    # Opening is what takes the time with many small files. The first says in which form all may be.
     count = 200
     folder = write_images(tmp_path / "images", count)
     done = subprocess.run(
@@ -157,4 +157,4 @@ def test_a_folder_of_many_images_is_read_twice_before_the_first_step(tmp_path):
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stderr.splitlines()[-1]) <= 2 * count
+    assert f"opened {count + 1}" in done.stderr.splitlines()  # TensorFlow may write after it

@@ -248,4 +248,7 @@ def test_a_run_is_measured_on_its_test_split_or_else_on_what_it_was_trained_on(r
     (tmp_path / "images").mkdir()
     write_images(tmp_path / "images" / "train")
     request = small_request(data=str(tmp_path / "images"), batch_size=4)
-    assert planning.held_out(Run.create(request, tmp_path / "alone")).split == "train"
+    alone = Run.create(request, tmp_path / "alone")
+    assert planning.held_out(alone).split == "train"
+    loaded = planning.load_dataset(alone, "train")
+    assert planning.held_out(alone, loaded) is loaded

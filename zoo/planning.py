@@ -179,11 +179,19 @@ def load_dataset(run: Run, split: str) -> Dataset:
     return train if split == "train" else data_of(request, split)
 
 
-def held_out(run: Run) -> Dataset:
-    """Return what the run is measured on: the test split, else validation, else training data."""
-    splits = load_dataset(run, "train").splits
-    split = next(name for name in ("test", "validation", "train") if name in splits)
-    return load_dataset(run, split)
+def held_out(run: Run, train: Dataset | None = None) -> Dataset:
+    """Return what the run is measured on: the test split, else validation, else training data.
+
+    Args:
+        run: The run.
+        train: Its training data, where `load_dataset` has returned them.
+
+    Raises:
+        RunError: If the training data have changed since.
+    """
+    train = load_dataset(run, "train") if train is None else train
+    split = next(name for name in ("test", "validation", "train") if name in train.splits)
+    return train if split == "train" else data_of(run.request, split)
 
 
 def build_model(request: RunRequest) -> Any:

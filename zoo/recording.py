@@ -18,14 +18,14 @@ from tqdm import tqdm
 
 from zoo.checkpoints import latest_checkpoint, save_checkpoint
 from zoo.data import Batches
-from zoo.data.dataset import AT_A_GLANCE, Examples
+from zoo.data.dataset import AT_A_GLANCE, Dataset, Examples
 from zoo.doctor import Finding, TrainingDoctor, line_of
 from zoo.engine.state import averaged, read_state, restore_state
 from zoo.errors import Interrupted, NonFiniteError, RunError
 from zoo.media import save_samples
 from zoo.media.report import write_card, write_report
 from zoo.metrics.examples import choose
-from zoo.planning import card_of, held_out
+from zoo.planning import card_of
 from zoo.protocols import GenerativeModel, supports
 from zoo.runs import Run
 from zoo.translation import round_trips
@@ -52,6 +52,7 @@ class Recorder(keras.callbacks.Callback):
 
     Args:
         run: Where to.
+        held_out: What it is measured on.
         steps_per_epoch: Steps of a whole epoch.
         last_step: The step at which training ends.
         progress: Whether to write some epochs' terms, and to show a bar on a terminal.
@@ -61,6 +62,8 @@ class Recorder(keras.callbacks.Callback):
     def __init__(
         self,
         run: Run,
+        *,
+        held_out: Dataset,
         steps_per_epoch: int,
         last_step: int,
         progress: bool,
@@ -74,7 +77,7 @@ class Recorder(keras.callbacks.Callback):
         self.last_step = last_step
         self.progress = progress
         self.checkpoint_seconds = checkpoint_seconds
-        self.held_out = held_out(run)
+        self.held_out = held_out
         self.doctor = TrainingDoctor(self._examples(), on_finding=self._found)
         self._player_of: dict[str, str] = {}
         self._stopping = False

@@ -14,7 +14,7 @@ from zoo.data.pipeline import for_fit
 from zoo.engine.devices import shared_among
 from zoo.engine.state import restore_state
 from zoo.errors import DataError, RunError, ZooError
-from zoo.planning import augmentation, build_model, card_of, load_dataset
+from zoo.planning import augmentation, build_model, card_of, held_out, load_dataset
 from zoo.recording import Recorder
 from zoo.runs import REQUEST_FILE, Run, RunRequest
 
@@ -93,7 +93,14 @@ class Trainer:
         )
         per_epoch = batches.steps_per_epoch
         last_step = request.steps or (request.epochs or 0) * per_epoch
-        recorder = Recorder(self.run, per_epoch, last_step, self.progress, self.checkpoint_seconds)
+        recorder = Recorder(
+            self.run,
+            held_out=held_out(self.run, dataset),
+            steps_per_epoch=per_epoch,
+            last_step=last_step,
+            progress=self.progress,
+            checkpoint_seconds=self.checkpoint_seconds,
+        )
         checkpoint = latest_checkpoint(self.run.checkpoints_path)
         if checkpoint is not None:
             state, position = load_checkpoint(checkpoint)

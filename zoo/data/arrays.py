@@ -21,6 +21,7 @@ class ArrayImages:
         split: Which split this is.
         splits: The splits that the data set has.
         pixels: Integers (N, H, W, C).
+        rows: Those of `pixels` that are the images, (N,), where it holds others too.
         labels: int32 (N,), or None.
         class_names: Name of each label.
         white: The integer that stands for 1.0.
@@ -37,6 +38,7 @@ class ArrayImages:
         splits: tuple[str, ...],
         pixels: np.ndarray,
         labels: np.ndarray | None,
+        rows: np.ndarray | None = None,
         class_names: tuple[str, ...] = (),
         white: int = 255,
         fingerprint: str | None = None,
@@ -53,15 +55,16 @@ class ArrayImages:
         self.labels = labels
         self.paths = paths
         self._pixels = pixels
+        self._rows = np.arange(len(pixels)) if rows is None else rows
         self._white = np.float32(white)
 
     def __len__(self) -> int:
-        return len(self._pixels)
+        return len(self._rows)
 
     def read(self, indices: np.ndarray) -> Batch:
         """Return the images at `indices` (B,) as float32 (B, H, W, C), and their labels."""
         # The division, not a product with the inverse, gives exactly 1.0 for white.
-        images = np.divide(self._pixels[indices], self._white, dtype=np.float32)
+        images = np.divide(self._pixels[self._rows[indices]], self._white, dtype=np.float32)
         return images, None if self.labels is None else self.labels[indices]
 
 

@@ -38,9 +38,10 @@ def load_captioned(name: str, *, split: str, form: CaptionedForm | None = None) 
         DataError: If there are no usable images or captions, or two tables in one folder.
     """
     form = form or CaptionedForm()
-    images = load_folder(name, split=split, form=ImageForm(image_size=form.image_size))
+    of_images = ImageForm(image_size=form.image_size)
+    images = load_folder(name, split=split, form=of_images)
     found, problems = _read(Path(name).expanduser().resolve(), *_listed(name))
-    train_captions = [found.get(_key(path), ()) for path in folder_paths(name)["train"]]
+    train_captions = [found.get(_key(path), ()) for path in folder_paths(name, of_images)["train"]]
     if not any(train_captions):
         raise DataError(
             f"No training image in '{shown(name)}' has a caption. Expected: {' or '.join(_TABLES)} "

@@ -1,20 +1,15 @@
-"""Which files a folder holds, by split and class, and what the headers of images say."""
+"""Which files a folder holds, by split and class, and how they are read."""
 
 import errno
 import hashlib
 import os
 import stat
 import unicodedata
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
-from zoo.data.pixels import Header, UnusableImageError, read_header
 from zoo.errors import DataError
 from zoo.registry import printable
 
@@ -30,8 +25,6 @@ SPLIT_FOLDERS = {
 MOST_BYTES = 2 * 1024**3  # of a file that is read whole
 
 _TEST_FRACTION = 0.1
-_FULL_DIGEST_BYTES = 1024**3  # folders up to this size are hashed whole
-_EDGE_BYTES = 4096  # of each file of a larger folder: these many first, and as many last
 _TINY_BYTES = 8192
 _CHUNK = 64  # files per task: one task per file would cost more than to read a small header
 
@@ -39,8 +32,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class ListedFile:
+class ListedFile(NamedTuple):
     """A file of a folder.
 
     Args:
@@ -52,23 +44,6 @@ class ListedFile:
     path: str
     byte_count: int
     changed_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Inspected:
-    """An image file whose header could be read.
-
-    Args:
-        path: Its path inside the folder.
-        byte_count: Its size.
-        header: What its header says.
-        digest: sha256 of its size and content (of the edges of the content in large folders).
-    """
-
-    path: str
-    byte_count: int
-    header: Header
-    digest: bytes
 
 
 def list_files(
@@ -122,32 +97,6 @@ def list_files(
                 skipped.append(f"{shown(path)}: {error.strerror}")
     found.sort(key=lambda file: file.path)
     return tuple(found), tuple(sorted(skipped))
-
-
-@lru_cache(maxsize=2)  # `train` and `test` of one folder ask for the same headers
-def inspect(
-    root: Path, files: tuple[ListedFile, ...]
-) -> tuple[tuple[Inspected, ...], tuple[str, ...]]:
-    """Return what the headers of `files` say, and "path: reason" of those that are unusable."""
-    total = sum(file.byte_count for file in files)
-    whole = total <= _FULL_DIGEST_BYTES
-    threads = thread_count(total / max(1, len(files)))
-
-    def look(file: ListedFile) -> Inspected | str:
-        try:
-            header, digest = _read_edges(root / file.path, file.byte_count, whole)
-            return Inspected(file.path, file.byte_count, header, digest)
-        except (UnusableImageError, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            return f"{shown(file.path)}: {reason}"
-
-    # Pillow warns of large pictures; ours is the lower limit, and an error. Set here once, as the
-    # filters of warnings belong to all threads.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        results = list(in_threads(look, files, threads, "Reading headers"))
-    usable = tuple(result for result in results if isinstance(result, Inspected))
-    return usable, tuple(result for result in results if isinstance(result, str))
 
 
 def split_folders(paths: Sequence[str]) -> dict[str, str]:
@@ -248,11 +197,13 @@ def in_threads(
     def work(start: int) -> list[Result]:
         return [function(item) for item in items[start : start + _CHUNK]]
 
+    starts = range(0, len(items), _CHUNK)
     executor = ThreadPoolExecutor(threads)
     try:
         # `disable=None` shows the bar on a terminal only.
         with tqdm(total=len(items), desc=title, unit="file", disable=None, leave=False) as bar:
-            for chunk in executor.map(work, range(0, len(items), _CHUNK)):
+            # One thread is this one: another would give and take Python's lock at every file.
+            for chunk in map(work, starts) if threads == 1 else executor.map(work, starts):
                 yield from chunk
                 bar.update(len(chunk))
     finally:
@@ -267,7 +218,7 @@ def thread_count(mean_bytes: float) -> int:
     return 1 if mean_bytes < _TINY_BYTES else min(16, os.cpu_count() or 1)
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: str | Path, *, buffering: int = -1) -> BinaryIO:
     """Open a file for reading, unless it is a pipe or a device, which might never end.
 
     Raises:
@@ -277,20 +228,20 @@ def open_file(path: Path) -> BinaryIO:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
-        return os.fdopen(descriptor, "rb")
+        return os.fdopen(descriptor, "rb", buffering)
     os.close(descriptor)
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     raise OSError(errno.EINVAL, "it is a pipe or a device", str(path))
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: str | Path) -> bytes:
     """Return the content of a file; see `open_file`.
 
     Raises:
         OSError: If it cannot be read, or is larger than 2 GiB.
     """
-    with open_file(path) as file:
+    with open_file(path, buffering=0) as file:  # to read at once; a buffer would take time to make
         if os.fstat(file.fileno()).st_size > MOST_BYTES:
             limit = f"it is larger than {MOST_BYTES // 1024**3} GiB"
             raise OSError(errno.EFBIG, limit, str(path))
@@ -315,17 +266,3 @@ def digest_of(files: Iterable[tuple[str, bytes]], *parts: object) -> str:
         name = path.encode("utf-8", "surrogateescape")
         total.update(len(name).to_bytes(4) + name + digest)
     return total.hexdigest()
-
-
-def _read_edges(path: Path, byte_count: int, whole: bool) -> tuple[Header, bytes]:
-    with open_file(path) as file:
-        if whole:
-            content = file.read()
-            return read_header(BytesIO(content)), hashlib.sha256(content).digest()
-        header = read_header(file)
-        digest = hashlib.sha256(byte_count.to_bytes(8))
-        file.seek(0)
-        digest.update(file.read(_EDGE_BYTES))
-        file.seek(max(0, byte_count - _EDGE_BYTES))
-        digest.update(file.read(_EDGE_BYTES))
-        return header, digest.digest()

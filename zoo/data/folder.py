@@ -3,10 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -14,84 +12,28 @@ from zoo.data.arrays import ArrayImages, check_split
 from zoo.data.dataset import Batch, ImageSpec
 from zoo.data.files import (
     SUFFIXES,
-    Inspected,
+    ListedFile,
     by_split,
     digest_of,
     folder_classes,
-    in_threads,
     inside,
-    inspect,
     list_files,
     outside,
-    read_file,
     shown,
     some,
     split_folders,
     thread_count,
 )
 from zoo.data.forms import ImageForm
-from zoo.data.pixels import UnusableImageError, decode, fit
+from zoo.data.pixels import UnusableImageError
+from zoo.data.survey import Decoded, Decoder, Half, Inspected, Survey, decode_all, survey
 from zoo.errors import DataError
 
 # Shapes: N examples, B batch, H height, W width, C channels.
 
 MEMORY_BYTES = 512 * 1024**2  # decoded splits up to this size are kept in memory
 
-Half = Literal["left", "right"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decoder:
-    """Reads the images of one folder in one form.
-
-    Args:
-        root: The folder.
-        image_shape: (H, W, C) of every image.
-        is_deep: Whether pixels are 16-bit integers.
-        resizes: Whether files may have another size.
-        threads: How many threads decode.
-        half: Which half of each file is the image; None takes all of it.
-    """
-
-    root: Path
-    image_shape: tuple[int, int, int]
-    is_deep: bool
-    resizes: bool
-    threads: int
-    half: Half | None = None
-
-    @property
-    def dtype(self) -> type[np.unsignedinteger]:
-        """Type of the pixels."""
-        return np.uint16 if self.is_deep else np.uint8
-
-    def decode(self, path: str) -> np.ndarray:
-        """Return the pixels (H, W, C) of the file at `path`.
-
-        Raises:
-            UnusableImageError: If it cannot be decoded, or is not what it was at first.
-        """
-        height, width, channels = self.image_shape
-        size = (height, width) if self.resizes else None
-        try:
-            # At once: small reads in many threads would fight for Python's lock.
-            content = read_file(self.root / path)
-        except OSError as error:
-            raise UnusableImageError(error.strerror or str(error)) from error
-        pixels = decode(
-            content,
-            channels=channels,
-            is_deep=self.is_deep,
-            image_size=size if self.half is None else None,
-        )
-        if self.half is not None:
-            # Cut first: a crop of the whole picture would take from each half another part.
-            middle = pixels.shape[1] // 2
-            pixels = pixels[:, :middle] if self.half == "left" else pixels[:, middle:]
-            pixels = pixels if size is None else fit(pixels, size)
-        if pixels.shape != self.image_shape or pixels.dtype != self.dtype:
-            raise UnusableImageError("it has changed since the folder was listed")
-        return pixels
+Listed = tuple[tuple[ListedFile, ...], tuple[str, ...]]  # as `list_files` returns them
 
 
 class FolderImages:
@@ -198,19 +140,44 @@ def load_folder(
         DataError: If there is no usable image or no such split, if sizes differ and no size
             is asked for, or if some images are in sub-folders and some are not.
     """
-    size = (form or ImageForm()).size()
-    root = Path(name).expanduser()
-    usable, skipped = _usable(name, tuple((folders or {"": ""}).values()), half)
-    folders = dict(folders or split_folders([file.path for file in usable]))
-    parts = _parts(name, usable, skipped, folders)
+    return _load(
+        listed=_listed(name, tuple((folders or {"": ""}).values())),
+        root=Path(name).expanduser().resolve(),
+        name=name,
+        split=split,
+        size=(form or ImageForm()).size(),
+        memory_bytes=memory_bytes,
+        folders=tuple((folders or {}).items()),
+        half=half,
+    )
+
+
+# A training asks for its data twice, to plan and to train, and at last for what is held out.
+@lru_cache(maxsize=2)
+def _load(
+    *,
+    listed: Listed,
+    root: Path,
+    name: str,
+    split: str,
+    size: tuple[int, int] | None,
+    memory_bytes: int,
+    folders: tuple[tuple[str, str], ...],
+    half: Half | None,
+) -> ArrayImages | FolderImages:
+    # Halves are cut of each domain apart, from the same headers.
+    found = survey(root, listed[0], size, memory_bytes if half is None else 0)
+    usable, skipped = _usable(name, listed, found, half)
+    folder_of = dict(folders or split_folders([file.path for file in usable]))
+    parts = _parts(name, usable, skipped, folder_of)
     check_split(shown(name), split, tuple(parts))
     split_of = {path: part for part, paths in parts.items() for path in paths}
-    skipped += outside([file.path for file in usable], split_of, folders)
+    skipped += outside([file.path for file in usable], split_of, folder_of)
     usable = tuple(file for file in usable if file.path in split_of)
     height, width = size or _common_size(name, usable)
     class_of = folder_classes(
         name,
-        {path: inside(path, folders.get(part)) for path, part in split_of.items()},
+        {path: inside(path, folder_of.get(part)) for path, part in split_of.items()},
         "images",
     )
     channels = 1 if all(file.header.is_grey for file in usable) else 3
@@ -219,7 +186,7 @@ def load_folder(
         split=split,
         splits=tuple(parts),
         decoder=Decoder(
-            root=root.resolve(),
+            root=root,
             image_shape=(height, width, channels),
             is_deep=any(file.header.is_deep for file in usable),
             resizes=size is not None,
@@ -227,19 +194,24 @@ def load_folder(
             half=half,
         ),
         files=[file for file in usable if split_of[file.path] == split],
+        decoded=found.decoded,
         class_of=class_of,
         skipped=skipped,
         memory_bytes=memory_bytes,
     )
 
 
-def folder_paths(name: str) -> dict[str, list[str]]:
-    """Return the images of each split of a folder, by their headers; none is decoded.
+def folder_paths(name: str, form: ImageForm) -> dict[str, list[str]]:
+    """Return the images of each split of a folder that `load_folder` reads in `form`.
+
+    They are images by their headers; some may turn out to be broken.
 
     Raises:
         DataError: If a split has no usable image.
     """
-    usable, skipped = _usable(name, ("",), None)
+    listed = _listed(name, ("",))
+    found = survey(Path(name).expanduser().resolve(), listed[0], form.size(), MEMORY_BYTES)
+    usable, skipped = _usable(name, listed, found, None)
     return _parts(name, usable, skipped, split_folders([file.path for file in usable]))
 
 
@@ -257,10 +229,8 @@ def _parts(
     return parts
 
 
-def _usable(
-    name: str, folders: tuple[str, ...], half: Half | None
-) -> tuple[tuple[Inspected, ...], tuple[str, ...]]:
-    """Return the files that can be used, and "path: reason" of the others; see `load_folder`."""
+def _listed(name: str, folders: tuple[str, ...]) -> Listed:
+    """Return the image files of a folder as they are now, and those left out; see `list_files`."""
     root = Path(name).expanduser()
     if not root.is_dir():
         raise DataError(f"'{shown(name)}' is a file. Expected: a folder of images.")
@@ -268,15 +238,22 @@ def _usable(
     if not listed:
         reasons = f" Left out: {some(left_out)}." if left_out else ""
         raise DataError(f"Folder '{shown(root)}' holds no images ({', '.join(SUFFIXES)}).{reasons}")
-    usable, broken = inspect(root.resolve(), listed)
-    skipped = left_out + broken
+    return listed, left_out
+
+
+def _usable(
+    name: str, listed: Listed, found: Survey, half: Half | None
+) -> tuple[tuple[Inspected, ...], tuple[str, ...]]:
+    """Return the files that can be used, and "path: reason" of the others; see `load_folder`."""
+    files, left_out = listed
+    usable, skipped = found.files, left_out + found.skipped
     if half is not None:
         usable, whole = _halves(usable)
         skipped += whole
     if not usable:
         raise DataError(
-            f"None of the {len(listed)} image files in '{shown(root)}' can be used: "
-            f"{some(skipped)}."
+            f"None of the {len(files)} image files in '{shown(Path(name).expanduser())}' can be "
+            f"used: {some(skipped)}."
         )
     return usable, skipped
 
@@ -292,7 +269,8 @@ def _halves(files: tuple[Inspected, ...]) -> tuple[tuple[Inspected, ...], tuple[
                 "larger than the height, of two images side by side"
             )
         else:
-            halves.append(replace(file, header=replace(file.header, size=(height, width // 2))))
+            header = file.header._replace(size=(height, width // 2))
+            halves.append(file._replace(header=header))
     return tuple(halves), tuple(whole)
 
 
@@ -303,17 +281,21 @@ def _make(
     splits: tuple[str, ...],
     decoder: Decoder,
     files: list[Inspected],
+    decoded: Decoded | None,
     class_of: dict[str, str],
     skipped: tuple[str, ...],
     memory_bytes: int,
 ) -> ArrayImages | FolderImages:
     class_names = tuple(sorted(set(class_of.values())))
-    pixels = None
-    example_bytes = int(np.prod(decoder.image_shape)) * np.dtype(decoder.dtype).itemsize
-    if len(files) * example_bytes <= memory_bytes:
-        pixels, broken = _decode_all(decoder, tuple(files))
+    if len(files) * decoder.example_bytes > memory_bytes:
+        decoded = None
+    else:
+        if decoded is None or decoded.decoder != decoder:  # the files have several forms
+            decoded = decode_all(decoder, files)
+        broken = decoded.broken
+        lost = [file.path for file in files if file.path in broken]
         files = [file for file in files if file.path not in broken]
-        skipped += tuple(f"{shown(path)}: {reason}" for path, reason in broken.items())
+        skipped += tuple(f"{shown(path)}: {broken[path]}" for path in lost)
         if not files:
             raise DataError(
                 f"None of the images in split '{split}' of '{shown(name)}' can be decoded: "
@@ -330,12 +312,13 @@ def _make(
         class_names,
         *((decoder.half,) if decoder.half else ()),
     )
-    if pixels is not None:
+    if decoded is not None:
         return ArrayImages(
             name=name,
             split=split,
             splits=splits,
-            pixels=pixels,
+            pixels=decoded.pixels,
+            rows=np.array([decoded.rows[file.path] for file in files]),
             labels=labels,
             class_names=class_names,
             white=np.iinfo(decoder.dtype).max,
@@ -354,33 +337,6 @@ def _make(
         fingerprint=fingerprint,
         skipped=skipped,
     )
-
-
-@lru_cache(maxsize=1)  # a training asks three times: to plan, to train, to find what is held out
-def _decode_all(
-    decoder: Decoder, files: tuple[Inspected, ...]
-) -> tuple[np.ndarray, dict[str, str]]:
-    """Return the pixels of the files that can be decoded, and by path why the others cannot."""
-    paths = [file.path for file in files]
-
-    def attempt(path: str) -> np.ndarray | str:
-        try:
-            return decoder.decode(path)
-        except UnusableImageError as error:
-            return str(error)
-
-    pixels = np.empty((len(paths), *decoder.image_shape), decoder.dtype)
-    broken: dict[str, str] = {}
-    count = 0
-    results = in_threads(attempt, paths, decoder.threads, "Decoding images")
-    for path, result in zip(paths, results, strict=True):
-        if isinstance(result, str):
-            broken[path] = result
-        else:
-            pixels[count] = result
-            count += 1
-    pixels.flags.writeable = False  # others may be given it too
-    return pixels[:count], broken
 
 
 def _common_size(name: str, files: tuple[Inspected, ...]) -> tuple[int, int]:

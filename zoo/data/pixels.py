@@ -4,9 +4,8 @@ Integers stay integers (uint8, or uint16 where a file has 16 bits) until a batch
 a data set in memory takes no more room than it needs.
 """
 
-from dataclasses import dataclass
 from io import BytesIO
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageSequence
@@ -35,8 +34,7 @@ class UnusableImageError(Exception):
     """An image file that cannot be used; the message says why, without its path."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """What the first bytes of an image file say.
 
     Args:
@@ -49,6 +47,11 @@ class Header:
     is_grey: bool
     is_deep: bool
 
+    @property
+    def channels(self) -> int:
+        """How many channels the pixels need."""
+        return 1 if self.is_grey else 3
+
 
 def read_header(file: BinaryIO) -> Header:
     """Return the header of an open image file.
@@ -56,7 +59,42 @@ def read_header(file: BinaryIO) -> Header:
     Raises:
         UnusableImageError: If it is no image, or too large.
     """
-    image = _open(file)
+    return header_of(open_picture(file))
+
+
+def decode(
+    content: bytes, *, channels: int, is_deep: bool, image_size: tuple[int, int] | None
+) -> np.ndarray:
+    """Return the picture in an image file's bytes; see `pixels_of`.
+
+    Raises:
+        UnusableImageError: If it is no image, or cannot be decoded to the end.
+    """
+    picture = open_picture(BytesIO(content))
+    return pixels_of(picture, channels=channels, is_deep=is_deep, image_size=image_size)
+
+
+def open_picture(file: BinaryIO) -> Image.Image:
+    """Return a picture of which the header is read, from an open image file.
+
+    Raises:
+        UnusableImageError: If it is no image.
+    """
+    try:
+        return Image.open(file, formats=_FORMATS)
+    except Image.UnidentifiedImageError as error:
+        empty = file.seek(0, 2) == 0
+        raise UnusableImageError("it is empty" if empty else "it is not an image") from error
+    except Exception as error:  # a decoder that is fed broken bytes may raise nearly anything
+        raise UnusableImageError(_reason(error)) from error
+
+
+def header_of(image: Image.Image) -> Header:
+    """Return what the header of a picture says.
+
+    Raises:
+        UnusableImageError: If it is too large.
+    """
     height, width = image.height, image.width
     if height * width > MAX_PIXELS:
         raise UnusableImageError(
@@ -71,10 +109,10 @@ def read_header(file: BinaryIO) -> Header:
     )
 
 
-def decode(
-    content: bytes, *, channels: int, is_deep: bool, image_size: tuple[int, int] | None
+def pixels_of(
+    image: Image.Image, *, channels: int, is_deep: bool, image_size: tuple[int, int] | None
 ) -> np.ndarray:
-    """Return the picture (H, W, C) in an image file's bytes, uint16 if `is_deep`, else uint8.
+    """Return the pixels (H, W, C) of a picture just opened, uint16 if `is_deep`, else uint8.
 
     Transparency is put on white. With `image_size` the picture is cropped around its centre to
     that aspect, then resized with antialiasing (bicubic).
@@ -82,7 +120,6 @@ def decode(
     Raises:
         UnusableImageError: If it cannot be decoded to the end.
     """
-    image = _open(BytesIO(content))
     orientation = _orientation(image)
     if image_size is not None:
         # JPEG can be decoded at an eighth of its size; twice the wanted size loses nothing.
@@ -111,7 +148,7 @@ def decode_frames(
     Raises:
         UnusableImageError: If one cannot be decoded, or they have too many pixels together.
     """
-    image = _open(BytesIO(content))
+    image = open_picture(BytesIO(content))
     frames: list[np.ndarray] = []
     try:
         for frame in ImageSequence.Iterator(image):
@@ -152,16 +189,6 @@ def on_white(pixels: np.ndarray) -> np.ndarray:
     return np.rint(flat).astype(pixels.dtype)
 
 
-def _open(file: BinaryIO) -> Image.Image:
-    try:
-        return Image.open(file, formats=_FORMATS)
-    except Image.UnidentifiedImageError as error:
-        empty = file.seek(0, 2) == 0
-        raise UnusableImageError("it is empty" if empty else "it is not an image") from error
-    except Exception as error:  # a decoder that is fed broken bytes may raise nearly anything
-        raise UnusableImageError(_reason(error)) from error
-
-
 def _reason(error: Exception) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return f"more than {MAX_PIXELS // 1024**2} megapixels"
@@ -184,7 +211,8 @@ def _flatten(image: Image.Image, channels: int) -> Image.Image:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
-    return image.convert("L" if channels == 1 else "RGB")
+    mode = "L" if channels == 1 else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _fit(image: Image.Image, image_size: tuple[int, int] | None) -> Image.Image:
