@@ -7,9 +7,11 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -28,10 +30,15 @@ PAGES = [
 ]
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
 ADDING_PAGE = ROOT / "docs" / "adding-a-model.md"
+SCALING_PAGE = ROOT / "docs" / "scaling.md"
 RUN = "<!-- run -->"  # before a block: its commands are run, and print what it shows
 
-_FENCE = re.compile(r"^(?P<fence>```+)(?P<language>\w*)\n(?P<text>.*?)^(?P=fence)$", re.M | re.S)
+FENCE = re.compile(
+    r"^(?P<indent> *)(?P<fence>```+)(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)(?P=fence)$",
+    re.M | re.S,
+)
 _LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+_NAMED = re.compile(r"`(zoo [a-z][^`]*)`")
 _OPTION = re.compile(r"(?<![\w=-])--[a-z][a-z-]*")
 
 
@@ -47,10 +54,10 @@ class Block:
 def blocks(page: Path, *languages: str) -> list[Block]:
     text = page.read_text(encoding="utf-8")
     found = []
-    for match in _FENCE.finditer(text):
+    for match in FENCE.finditer(text):
         before = text[: match.start()].strip().rpartition("\n")[2]
         if match["language"] in languages:
-            found.append(Block(before, match["language"], match["text"]))
+            found.append(Block(before, match["language"], textwrap.dedent(match["text"])))
     return found
 
 
@@ -128,6 +135,23 @@ def test_every_zoo_command_of_a_page_is_one_that_zoo_takes(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=ids(PAGES))
+def test_every_zoo_command_that_a_text_names_is_one_that_zoo_takes(page):
+    names = {name for name, _ in command_tree()}
+    names |= {name.rpartition(" ")[0] for name in names}  # of groups: `zoo latent`
+    for named in _NAMED.findall(FENCE.sub("", page.read_text(encoding="utf-8"))):
+        # "N" stands for a number, and capitals else for what is text to click.
+        words = ["1" if word == "N" else word for word in shlex.split(named)]
+        if " ".join(words) in names:
+            continue
+        try:
+            parse(words[1:])
+        except (click.MissingParameter, click.BadOptionUsage):  # the rest is left to the reader
+            continue
+        except click.ClickException as error:
+            pytest.fail(f"{named}: {error.format_message()}")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids(PAGES))
 def test_a_block_that_is_marked_prints_what_it_shows(page, capsys, monkeypatch):
     plugins = [path.parent.name for path in (ROOT / "plugins").glob("*/pyproject.toml")]
     monkeypatch.setenv("ZOO_PLUGINS", ",".join(plugins))  # no others that happen to be installed
@@ -162,10 +186,14 @@ SCRIPTS = [page for page in PAGES if script(page)]
 
 @pytest.mark.parametrize("page", SCRIPTS, ids=ids(SCRIPTS))
 def test_the_python_of_a_page_runs_from_top_to_bottom(page, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    if page == SCALING_PAGE and find_spec("jax") is not None:  # else it has one device
+        environment["KERAS_BACKEND"] = "jax"
+        environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
     done = subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning:__main__", "-c", script(page)],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
@@ -175,7 +203,7 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page, tmp_path):
 
 @pytest.mark.parametrize("page", PAGES, ids=ids(PAGES))
 def test_links_to_files_and_headings_lead_somewhere(page):
-    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
     for match in _LINK.finditer(text):
         target, _, anchor = match["target"].partition("#")
         if target.startswith(("http://", "https://")):
@@ -189,7 +217,7 @@ def test_links_to_files_and_headings_lead_somewhere(page):
 
 def headings(page: Path) -> set[str]:
     """Return the anchors that a page's headings get."""
-    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
     titles = re.findall(r"^#+ (.+)$", text, re.M)
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
@@ -287,6 +315,12 @@ def example_plugin(tmp_path):
     (metadata / "entry_points.txt").write_text("[zoo.models]\n" + "".join(lines))
     path = os.pathsep.join(map(str, (folder, tmp_path / "site", ROOT)))
     return folder, {**os.environ, "PYTHONPATH": path}
+
+
+def test_only_files_of_the_page_on_adding_a_model_are_no_part_of_a_script():
+    for page in PAGES:
+        files = [block for block in blocks(page, "python") if block.before.startswith("**`")]
+        assert page == ADDING_PAGE or not files, page
 
 
 def test_the_page_on_adding_a_model_has_all_files_of_the_plugin():
