@@ -34,7 +34,7 @@ def fitted(model: Any, data: Any, batch_size: int) -> Contender:
         epochs = max(1, examples // count)
         part = tree.map_structure(lambda array: array[:examples], data)
         if keras.backend.backend() == "tensorflow":
-            model.fit(_pipeline(part, batch_size), epochs=epochs, verbose=0)
+            model.fit(_pipeline(part, batch_size), epochs=epochs, shuffle=False, verbose=0)
         else:
             model.fit(part, batch_size=batch_size, epochs=epochs, verbose=0)
 
@@ -59,7 +59,9 @@ def _pipeline(data: Any, batch_size: int) -> Any:
     arrays = tf.data.Dataset.from_tensors(data).repeat()
     options = tf.data.Options()
     options.autotune.enabled = False
-    return tf.data.Dataset.zip((indices, arrays)).map(take).prefetch(2).with_options(options)
+    batches = tf.data.Dataset.zip((indices, arrays)).map(take).prefetch(2)
+    known = tf.data.experimental.assert_cardinality(count // batch_size)
+    return batches.apply(known).with_options(options)
 
 
 def parameter_count(model: Any) -> int:

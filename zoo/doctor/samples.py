@@ -14,6 +14,7 @@ SAMPLES = 64  # that one look takes
 LEAST_EXAMPLES = 2 * SAMPLES  # half of them make the modes, the others say what is usual
 MODES = 20
 EXAMPLES_PER_MODE = 4
+ROUNDING = 1e-5  # in the square of a distance between views of length 1
 LITTLE = 0.5  # of the diversity of real images: samples have collapsed
 VARIED = 0.6  # of the same: they were varied before
 NOISY = 1.5  # times as far from the modes as real images; noise is at 2.7 and more
@@ -182,8 +183,8 @@ def _spread(views: np.ndarray) -> float:
 
 
 def _centres(views: np.ndarray, count: int) -> np.ndarray:
-    """Return the centres (K, F) of Lloyd's k-means from `count` of the views (N, F)."""
-    centres = views[:count]
+    """Return the centres (K, F) of Lloyd's k-means from up to `count` of the views (N, F)."""
+    centres = _distinct(views, count)
     for _ in range(ROUNDS):
         nearest = _squared_distances(views, centres).argmin(axis=1)
         centres = np.stack(
@@ -193,3 +194,17 @@ def _centres(views: np.ndarray, count: int) -> np.ndarray:
             ]
         )
     return centres
+
+
+def _distinct(views: np.ndarray, count: int) -> np.ndarray:
+    """Return the first views of (N, F), up to `count`, that differ by more than rounding.
+
+    Of two centres in one place rounding would say which is nearer.
+    """
+    chosen = views[:1]
+    for view in views[1:]:
+        if len(chosen) == count:
+            break
+        if _squared_distances(view[None], chosen).min() > ROUNDING:
+            chosen = np.concatenate([chosen, view[None]])
+    return chosen
