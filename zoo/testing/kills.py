@@ -27,7 +27,7 @@ import pytest
 
 from zoo.checkpoints import TEMPORARY, latest_checkpoint, load_checkpoint, step_of
 
-STEPS = 60
+STEPS = 100
 MOST_CHECKPOINTS = 10  # that a process may write until its kill is near
 LONGEST_DELAY_S = 0.05
 LONGEST_START_S = 3.0
@@ -116,13 +116,16 @@ def _kill_one(run: Path, number: int, moments: random.Random) -> None:
     """Train in a process of its own until a random moment, and say what was there then."""
     wanted = _progress(run) + moments.randint(0, MOST_CHECKPOINTS)
     delay = moments.uniform(0, LONGEST_DELAY_S if number else LONGEST_START_S)
+    until = time.monotonic() + delay
     child = _fork_training(run)
     if number:
         _wait(child, 0.01, lambda: _progress(run) >= wanted)
     if number % 2:
         _wait(child, 0.0002, lambda: _is_writing(run))
-    else:
+    elif number:
         time.sleep(delay)
+    else:  # while it starts: a small model is at its end within a second of its first checkpoint
+        _wait(child, 0.001, lambda: time.monotonic() >= until or _progress(run) > 0)
     os.kill(child, signal.SIGKILL)
     if os.waitpid(child, 0)[1] != signal.SIGKILL:
         raise SystemExit(f"'{run}' ended before it was killed.")
