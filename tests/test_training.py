@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import resource
 
 import keras
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small_runs import (
+    BATCH_SIZE,
     STEPS_PER_EPOCH,
     assert_same_bits,
     install_model,
@@ -20,6 +22,7 @@ from small_runs import (
 
 from zoo.checkpoints import latest_checkpoint
 from zoo.commands import run as zoo
+from zoo.data.arrays import ArrayImages
 from zoo.data.dataset import AT_A_GLANCE, ImageSpec
 from zoo.errors import DataError, NonFiniteError, RunError
 from zoo.media import save_samples
@@ -238,3 +241,17 @@ def test_a_run_without_a_checkpoint_says_how_to_go_on(tmp_path):
     assert trained_steps(run) == 0
     with pytest.raises(RunError, match=r"no checkpoint yet.*zoo train --resume"):
         load_model(run)
+
+
+@pytest.mark.backends
+def test_a_file_that_breaks_in_the_middle_of_a_training_is_named(tmp_path, monkeypatch):
+    read, reads = ArrayImages.read, itertools.count()
+
+    def breaks(self, indices):
+        if len(indices) == BATCH_SIZE and next(reads) == 2:
+            raise DataError("'photos/x.png' cannot be read: it is cut short.")
+        return read(self, indices)
+
+    monkeypatch.setattr(ArrayImages, "read", breaks)
+    with pytest.raises(DataError, match=r"photos/x\.png' cannot be read"):
+        train_anew(small_request(), tmp_path / "run", progress=False)

@@ -242,9 +242,18 @@ def _check_turn(dataset: Dataset, batch_size: int, slices: int) -> None:
 
 def _fit(model: Any, batches: Batches, leg: Leg, recorder: Recorder) -> None:
     stream = batches.stream(leg.epoch, leg.offset)
+    failures: list[ZooError] = []
+
+    def watched() -> Iterator[tuple[Any, ...]]:
+        try:
+            yield from stream
+        except ZooError as error:  # TensorFlow would tell of its graph instead
+            failures.append(error)
+            raise
+
     try:
         model.fit(
-            for_fit(stream, any_length=batches.by_length),
+            for_fit(watched(), any_length=batches.by_length),
             initial_epoch=leg.epoch,
             epochs=leg.epoch + leg.epochs,
             steps_per_epoch=leg.batches,
@@ -252,6 +261,10 @@ def _fit(model: Any, batches: Batches, leg: Leg, recorder: Recorder) -> None:
             shuffle=False,  # the stream is in order
             verbose=0,
         )
+    except Exception as error:
+        if failures:
+            raise failures[0] from error
+        raise
     finally:
         stream.close()  # type: ignore[attr-defined]
 
