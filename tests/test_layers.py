@@ -9,7 +9,7 @@ from keras import layers, ops
 
 from zoo.engine import input_gradients
 from zoo.engine.backend import value_and_gradients
-from zoo.layers import UpConv2D
+from zoo.layers import UpConv2D, normalised_by_batch
 
 pytestmark = pytest.mark.backends
 
@@ -105,3 +105,24 @@ def test_saved_and_loaded_it_gives_the_same(tmp_path):
 def test_its_stride_cannot_be_chosen():
     with pytest.raises(TypeError, match="strides"):
         UpConv2D(4, 3, strides=1)
+
+
+@pytest.fixture
+def normalising():
+    """Return a network with batch normalisation whose statistics are far from the batch's."""
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(4), layers.BatchNormalization()])
+    normalisation = model.layers[-1]
+    normalisation.moving_mean.assign(ops.full((4,), 7.0))
+    return model
+
+
+def test_outside_training_a_batch_is_normalised_by_itself_and_nothing_moves(normalising):
+    x = batch((4, 6))[0, :, 0]  # (4, 3)
+    before = [array(v).copy() for v in normalising.variables]
+    outputs = array(normalised_by_batch(normalising, x, training=False))
+    assert np.allclose(outputs.mean(axis=0), 0, atol=1e-5)
+    for old, variable in zip(before, normalising.variables, strict=True):
+        assert np.array_equal(old, array(variable))
+    assert np.allclose(outputs, array(normalised_by_batch(normalising, x, training=True)))
+    moved = array(normalising.layers[-1].moving_mean)
+    assert not np.allclose(moved, 7.0)

@@ -43,6 +43,20 @@ class UpConv2D(layers.Conv2DTranspose):
         return {name: value for name, value in super().get_config().items() if name not in fixed}
 
 
+def normalised_by_batch(network: keras.Model, inputs: Any, training: bool) -> Any:
+    """Return a network's outputs, with batch normalisation by the batch at hand.
+
+    So a discriminator sees real images, and fakes, in training. Its running statistics are of both
+    mixed: normalised by them, it may take all images for real, or none. They are moved in training
+    alone.
+    """
+    if training:
+        return network(inputs, training=True)
+    present = [(variable, ops.convert_to_tensor(variable)) for variable in network.variables]
+    with keras.StatelessScope(state_mapping=present):  # what would be moved, is not
+        return network(inputs, training=True)
+
+
 def transposed_by_products(inputs: Any, kernel: Any) -> Any:
     """Return the transposed convolution of stride 2 (B, 2H, 2W, F), with padding "same".
 

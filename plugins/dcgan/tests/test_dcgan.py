@@ -86,6 +86,32 @@ def test_real_and_generated_batches_are_normalised_apart():
     assert set(terms) == {"discriminator_nats", "real_accuracy", "fake_accuracy"}
 
 
+def judged(model, images):
+    """Return the logits of a discriminator that is training, and keep its statistics."""
+    kept = model.discriminator.get_weights()
+    logits = model.discriminator(images, training=True)[0]
+    model.discriminator.set_weights(kept)
+    return logits
+
+
+@pytest.mark.backends
+def test_held_out_images_are_judged_as_those_of_training_are():
+    model = dcgan(image_shape=(16, 16, 1), learning_rate=1e-2)
+    model.compile()
+    images = np.random.default_rng(0).uniform(size=(12, 16, 16, 1)).astype("float32")
+    for _ in range(2):  # the second time with other weights than the step was compiled with
+        model.fit(images, batch_size=6, epochs=2, verbose=0)
+        kept = [array(v).copy() for v in model.discriminator.variables]
+        found = model.evaluate(images, batch_size=12, verbose=0, return_dict=True)
+        for old, variable in zip(kept, model.discriminator.variables, strict=True):
+            assert np.array_equal(old, array(variable))
+        model.reset_metrics()  # the same noise again
+        fakes = model.fakes(12, None, training=False)
+        real, fake = (array(judged(model, batch)) for batch in (images, fakes))
+        expected = np.logaddexp(0, -real).mean() + np.logaddexp(0, fake).mean()
+        assert found["discriminator_nats"] == pytest.approx(expected, rel=1e-4)
+
+
 @pytest.mark.backends
 def test_features_are_every_layer_pooled_to_four_by_four():
     model = dcgan(image_shape=(16, 16, 1))

@@ -24,7 +24,7 @@ from keras import layers, ops
 
 from zoo.engine import Player, compile_function, in_batches
 from zoo.generators import IMAGES_PER_CALL, LatentGenerator
-from zoo.layers import UpConv2D
+from zoo.layers import UpConv2D, normalised_by_batch
 from zoo.losses import discriminator_accuracies, discriminator_loss, generator_loss
 from zoo.shapes import start_grid
 from zoo_dcgan.config import DCGANConfig
@@ -156,7 +156,7 @@ class DCGAN(LatentGenerator):
     def logits(self, images: Any, labels: Any, training: bool) -> Any:
         """Return the discriminator's logits (B, 1) of "real" for images (B, H, W, C)."""
         inputs = [images, self.one_hot(labels)] if self.takes_labels else images
-        return self.discriminator(inputs, training=training)[0]
+        return normalised_by_batch(self.discriminator, inputs, training)[0]
 
     def pooled_features(self, images: Any) -> Any:
         """Return the discriminator's layers, pooled to 4 x 4, as vectors (B, 16 F (2^n - 1))."""

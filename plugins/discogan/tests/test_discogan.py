@@ -108,8 +108,8 @@ def test_the_generators_minimise_what_numpy_computes_before_and_after_the_curric
     expected, judgement, cycles = {}, 0.0, 0.0
     for domain in "AB":
         discriminator = model.discriminator(domain)
-        _, *real = (array(output) for output in discriminator(x[domain]))
-        logits, *fake = (array(output) for output in discriminator(fakes[domain]))
+        _, *real = (array(output) for output in discriminator(x[domain], training=True))
+        logits, *fake = (array(output) for output in discriminator(fakes[domain], training=True))
         adversarial = softplus(-logits).mean()
         features = sum(
             np.square(r.mean(0) - f.mean(0)).mean() for r, f in zip(real, fake, strict=True)
@@ -133,8 +133,8 @@ def test_the_discriminators_minimise_half_of_the_two_cross_entropies():
     nats = 0.0
     for domain, generator, other in (("A", "a", "B"), ("B", "b", "A")):
         fakes = getattr(model, f"generator_{generator}")(x[other])
-        real = array(model.discriminator(domain)(x[domain])[0])
-        fake = array(model.discriminator(domain)(fakes)[0])
+        real = array(model.discriminator(domain)(x[domain], training=True)[0])
+        fake = array(model.discriminator(domain)(fakes, training=True)[0])
         nats += 0.5 * (softplus(-real).mean() + softplus(fake).mean())
     found = terms_of(model.discriminators_loss, x)
     assert found["discriminators_nats"] == pytest.approx(nats, rel=1e-4)

@@ -34,7 +34,7 @@ import keras
 from keras import layers, ops
 
 from zoo.engine import Player
-from zoo.layers import UpConv2D
+from zoo.layers import UpConv2D, normalised_by_batch
 from zoo.losses import discriminator_accuracies, discriminator_loss, generator_loss
 from zoo.shapes import start_grid
 from zoo.translation import Domain, DomainTranslator, other
@@ -169,8 +169,8 @@ class DiscoGAN(DomainTranslator):
         for domain in self.judged:
             discriminator = self.discriminator(domain)
             fakes = ops.stop_gradient(self.translated(x[other(domain)], domain, training))
-            real_logits, *_ = discriminator(x[domain], training=training)  # (B, 1)
-            fake_logits, *_ = discriminator(fakes, training=training)
+            real_logits, *_ = normalised_by_batch(discriminator, x[domain], training)  # (B, 1)
+            fake_logits, *_ = normalised_by_batch(discriminator, fakes, training)
             nats += 0.5 * discriminator_loss("non-saturating", real_logits, fake_logits)
             real, fake = discriminator_accuracies("non-saturating", real_logits, fake_logits)
             accuracies[f"real_{domain.lower()}_accuracy"] = real
@@ -191,8 +191,8 @@ class DiscoGAN(DomainTranslator):
         judgement, reconstruction = 0.0, 0.0
         for domain in self.judged:
             discriminator = self.discriminator(domain)
-            _, *real_features = discriminator(x[domain], training=training)
-            logits, *fake_features = discriminator(fakes[domain], training=training)
+            _, *real_features = normalised_by_batch(discriminator, x[domain], training)
+            logits, *fake_features = normalised_by_batch(discriminator, fakes[domain], training)
             adversarial = generator_loss("non-saturating", logits)
             features = feature_matching(real_features, fake_features)
             share = self.config.feature_share

@@ -70,12 +70,12 @@ def test_the_discriminator_weighs_wrong_captions_and_fakes_by_half(first):
     x = tensors(**BATCH)
     made, said = played(first, x)
     told = made["told"]
-    real = array(first.judge(first.trunk(x["image"], training=False), told, False)[0])
-    fake = array(first.judge(first.trunk(made["fake"], training=False), told, False)[0])
+    real = array(first.judge(first.seen(x["image"], False), told, False)[0])
+    fake = array(first.judge(first.seen(made["fake"], False), told, False)[0])
     # Of two numbers, 3 and 4, each has one that is wrong for it; two examples stand for it.
     either = []
     for other in ([1, 0, 0, 1], [2, 3, 3, 2], [1, 3, 0, 2], [2, 0, 3, 1]):
-        wrong = first.head([first.trunk(x["image"], training=False), ops.take(told, other, axis=0)])
+        wrong = first.paired(first.seen(x["image"], False), ops.take(told, other, axis=0), False)
         either.append(softplus(array(wrong)))
     either = np.stack(either)  # each row a choice for all examples
     positives, fakes = softplus(-real).mean(), softplus(fake).mean()
@@ -90,16 +90,16 @@ def test_half_of_the_wrong_captions_may_be_right_but_for_a_word():
     x = tensors(image=BATCH["image"][:2], caption=np.array([[2, 3, 4, 0], [5, 0, 0, 0]], "int32"))
     made = model.generator_loss(x, LABELS[:2], training=False)
     said = model.discriminator_loss({**x, **made}, LABELS[:2], training=False)
-    features = model.trunk(x["image"], training=False)
+    features = model.seen(x["image"], training=False)
     altered = np.array([[5, 3, 4, 0], [2, 0, 0, 0]], "int32")  # the only word that both have
     near = model.first_conditioning(model.embeddings_of(altered))[0]
-    right = softplus(-array(model.head([features, made["told"]]))).mean()
+    right = softplus(-array(model.paired(features, made["told"], False))).mean()
     wrong, close, fake = (
         softplus(array(logits)).mean()
         for logits in (
-            model.head([features, ops.take(made["told"], [1, 0], axis=0)]),
-            model.head([features, near]),
-            model.head([model.trunk(made["fake"], training=False), made["told"]]),
+            model.paired(features, ops.take(made["told"], [1, 0], axis=0), False),
+            model.paired(features, near, False),
+            model.paired(model.seen(made["fake"], False), made["told"], False),
         )
     )
     expected = right + ((wrong + close) / 2 + fake) / 2
@@ -119,7 +119,7 @@ def test_the_generator_minimises_the_mean_of_the_kl_over_a_conditions_numbers(fi
 def test_stage_two_adds_the_logit_that_is_told_nothing(second):
     images = np.random.default_rng(0).uniform(size=(4, 16, 16, 1)).astype("float32")
     made, _ = played(second, tensors(image=images, caption=BATCH["caption"]))
-    logits = second.judge(second.trunk(made["fake"], training=False), made["told"], False)
+    logits = second.judge(second.seen(made["fake"], False), made["told"], False)
     told, alone = (softplus(-array(each)).mean() for each in logits)
     assert float(array(made["generator_nats"])) == pytest.approx(told + alone, rel=1e-4)
 

@@ -36,6 +36,7 @@ from zoo.data.files import shown
 from zoo.data.vocabulary import END, tokens_of
 from zoo.engine import Player, PlayerModel, compile_function, in_batches
 from zoo.errors import DataError
+from zoo.layers import normalised_by_batch
 from zoo.losses import gaussian_kl_nats, generator_loss
 from zoo.priors import draw_prior
 from zoo_stackgan.config import StackGANConfig
@@ -220,7 +221,7 @@ class StackGAN(PlayerModel):
         )
         fakes, mean, log_variance = self.generate(noise, embeddings, training)
         told = ops.stop_gradient(mean)
-        logits = self.judge(self.trunk(fakes, training=training), told, training)
+        logits = self.judge(self.seen(fakes, training), told, training)
         nats = sum(generator_loss("non-saturating", each) for each in logits)
         kl_nats = ops.mean(gaussian_kl_nats(mean, log_variance))
         kl_weight = self.config.kl_weight / self.config.condition_size
@@ -238,17 +239,17 @@ class StackGAN(PlayerModel):
         tokens = ops.cast(x["caption"], "int32")
         keys = keras.random.uniform((ops.shape(told)[0],) * 2, seed=self.noise_seed(training))
         others, has_other = wrong_captions(same_pairs(tokens, y), keys)  # (B,) each
-        features = self.trunk(x["image"], training=training)
+        features = self.seen(x["image"], training)
         right = self.judge(features, told, training)  # with text; in stage II without, too
-        wrong = self.head([features, ops.take(told, others, axis=0)], training=training)
-        fake = self.judge(self.trunk(x["fake"], training=training), told, training)
+        wrong = self.paired(features, ops.take(told, others, axis=0), training)
+        fake = self.judge(self.seen(x["fake"], training), told, training)
         wrong_nats, wrong_accuracy = judged_wrong(wrong, has_other)
         if self.config.altered_captions:
             keys = keras.random.uniform(ops.shape(tokens), seed=self.noise_seed(training))
             altered = replaced(tokens, others, keys)  # (B, T)
             is_altered = ops.cast(ops.any(ops.not_equal(tokens, altered), axis=1), "float32")
             near = ops.stop_gradient(self.conditioning(self.embeddings_of(altered))[0])  # (B, K)
-            near_logits = self.head([features, near], training=training)
+            near_logits = self.paired(features, near, training)
             near_nats, near_accuracy = judged_wrong(near_logits, has_other * is_altered)
             wrong_nats = mean_of([wrong_nats, near_nats])
             wrong_accuracy = mean_of([wrong_accuracy, near_accuracy])
@@ -268,12 +269,20 @@ class StackGAN(PlayerModel):
         Args:
             features: Of images, (B, h, w, F).
             told: Conditions (B, K).
-            training: Whether batch normalisation uses the batch.
+            training: Whether running statistics are moved.
         """
-        logits = [self.head([features, told], training=training)]
+        logits = [self.paired(features, told, training)]
         if self.unconditional_head is not None:
-            logits.append(self.unconditional_head(features, training=training))
+            logits.append(normalised_by_batch(self.unconditional_head, features, training))
         return logits
+
+    def seen(self, images: Any, training: bool) -> Any:
+        """Return what the discriminator's trunk sees in images: features (B, h, w, F)."""
+        return normalised_by_batch(self.trunk, images, training)
+
+    def paired(self, features: Any, told: Any, training: bool) -> Any:
+        """Return the logits (B,) that features (B, h, w, F) belong to conditions (B, K)."""
+        return normalised_by_batch(self.head, [features, told], training)
 
     def generate(self, noise: Any, embeddings: Any, training: bool) -> tuple[Any, Any, Any]:
         """Return images (B, H, W, C), and mean and log-variance (B, K) of this stage's conditions.

@@ -24,6 +24,7 @@ from keras import ops
 
 from zoo.engine import Player
 from zoo.generators import LatentGenerator
+from zoo.layers import normalised_by_batch
 from zoo_wgan_gp.config import WGANConfig
 from zoo_wgan_gp.networks import build_critic, build_generator
 
@@ -110,7 +111,7 @@ class WGAN(LatentGenerator):
 
     def score(self, images: Any, training: bool) -> Any:
         """Return the critic's mean score of images (B, H, W, C)."""
-        return ops.mean(self.critic(images, training=training))
+        return ops.mean(normalised_by_batch(self.critic, images, training))
 
 
 def generator_moves(turn: Any, long_turns: int) -> Any:
