@@ -184,7 +184,8 @@ def test_an_image_that_is_too_small_is_refused_with_what_would_do():
         ({"image_shape_b": (32, 16, 3)}, "must be equal, or both sides of one 2, 4, 8"),
         ({"image_shape_b": (48, 48, 3)}, "Received: 16x16 and 48x48"),
         ({"image_shape_a": (18, 16, 3), "image_shape_b": (18, 16, 3)}, "multiples of 4"),
-        ({"discriminator_layers": 3}, r"at least 24 pixels.*Set discriminator_layers=2"),
+        ({"discriminator_layers": 3}, r"least 3 x 2\^3 pixels.*Set discriminator_layers=2"),
+        ({"discriminator_layers": 10**12}, "Set discriminator_layers=2"),  # and takes no memory
         ({"generator": "unet", "image_shape_b": (32, 32, 3)}, "domains of one size"),
         (
             {"generator": "unet", "image_shape_a": (24, 24, 3), "image_shape_b": (24, 24, 3)},

@@ -120,13 +120,13 @@ class CycleGANConfig:
                 f"{2 * 2**DOWNS}, because the generators halve them {DOWNS} times. Received: "
                 f"{_size(a)} and {_size(b)}. Resize with --image-size."
             )
-        least = 3 * 2**self.discriminator_layers
-        if min(small) < least:
-            fitting = (min(small) // 3).bit_length() - 1
+        fitting = (min(small) // 3).bit_length() - 1
+        if self.discriminator_layers > fitting:  # its power of two may fit no memory
             raise ConfigError(
                 f"A discriminator with discriminator_layers = {self.discriminator_layers} needs "
-                f"sides of at least {least} pixels. Received: {_size(a)} and {_size(b)}. Set "
-                f"discriminator_layers={fitting}, or resize with --image-size."
+                f"sides of at least 3 x 2^{self.discriminator_layers} pixels. Received: "
+                f"{_size(a)} and {_size(b)}. Set discriminator_layers={fitting}, or resize with "
+                "--image-size."
             )
 
     def _check_unet(self) -> None:

@@ -27,17 +27,19 @@ def array(values):
 def test_the_number_of_weights_of_stage_one_is_the_papers():
     model = StackGAN(StackGANConfig(stage=1, image_shape=(64, 64, 3), **EMBEDDED))
     assert weights(model.first_conditioning, model.first_generator) == 10_301_248
-    assert weights(model.trunk, model.head) == 5_715_713
+    # The discriminator's own layer makes 128 numbers of the embedding.
+    assert weights(model.trunk, model.head) == 5_715_713 + 1024 * 128 + 128
 
 
 def test_the_number_of_weights_of_both_stages_is_the_papers_and_stage_one_is_frozen():
     model = StackGAN(StackGANConfig(**EMBEDDED))
+    total = 107_860_450 + 1024 * 128 + 128
     moved = weights(model)
     assert all(not network.trainable_variables for network in model.first_networks)
     for network in model.first_networks:
         network.trainable = True
-    assert moved == 107_860_450 - 10_301_248
-    assert weights(model) == 107_860_450
+    assert moved == total - 10_301_248
+    assert weights(model) == total
 
 
 @pytest.mark.backends
@@ -130,7 +132,7 @@ def test_the_unconditional_logit_is_told_nothing():
     model = StackGAN(config)
     images = np.random.default_rng(0).uniform(size=(2, 16, 16, 1)).astype("float32")
     features = model.trunk(images, training=False)
-    told, otherwise = ops.zeros((2, 3)), ops.full((2, 3), 9.0)
+    told, otherwise = ops.zeros((2, 4)), ops.full((2, 4), 9.0)
     before = [array(v) for v in model.judge(features, told, False)]
     after = [array(v) for v in model.judge(features, otherwise, False)]
     assert not np.allclose(before[0], after[0])

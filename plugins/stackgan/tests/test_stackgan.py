@@ -92,7 +92,7 @@ def test_half_of_the_wrong_captions_may_be_right_but_for_a_word():
     said = model.discriminator_loss({**x, **made}, LABELS[:2], training=False)
     features = model.seen(x["image"], training=False)
     altered = np.array([[5, 3, 4, 0], [2, 0, 0, 0]], "int32")  # the only word that both have
-    near = model.first_conditioning(model.embeddings_of(altered))[0]
+    near = model.embeddings_of(altered)
     right = softplus(-array(model.paired(features, made["told"], False))).mean()
     wrong, close, fake = (
         softplus(array(logits)).mean()

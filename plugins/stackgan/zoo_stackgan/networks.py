@@ -122,12 +122,14 @@ def build_trunk(config: StackGANConfig) -> keras.Model:
 
 
 def build_head(trunk: keras.Model, config: StackGANConfig) -> keras.Model:
-    """Build what tells, of a trunk's features and a condition, whether they belong together."""
+    """Build what tells, of a trunk's features and an embedding, whether they belong together."""
     features = keras.Input(trunk.output.shape[1:], name="features")  # (B, h, w, F')
-    conditions = keras.Input((config.condition_size,), name="conditions")  # (B, K)
-    hidden = _convolved(_joined(features, conditions), features.shape[3])
+    embeddings = keras.Input((config.told_size,), name="embeddings")  # (B, E)
+    told = layers.Dense(config.condition_size, **_weights())(embeddings)  # (B, K)
+    told = layers.LeakyReLU(0.2)(told)
+    hidden = _convolved(_joined(features, told), features.shape[3])
     hidden = layers.LeakyReLU(0.2)(_batch_norm()(hidden))
-    return keras.Model([features, conditions], _logits(hidden), name="head")
+    return keras.Model([features, embeddings], _logits(hidden), name="head")
 
 
 def build_unconditional_head(trunk: keras.Model) -> keras.Model:

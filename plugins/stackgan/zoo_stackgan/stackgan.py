@@ -10,9 +10,9 @@ the generator made. With D the logit, the players minimise, in nats,
                     + (E[softplus(D(x, wrong))] + E[softplus(D(G, right))]) / 2
     generator:      E[softplus(-D(G, right))] + kl_weight KL(N(m, s^2) || N(0, 1)) / K
 
-K numbers in a condition: the weight is for the mean over them, as in the authors' code. What the
-discriminator is told of a caption is m(e). Stage II's has a second logit that is told nothing,
-weighed with the others as in the authors' code.
+K numbers in a condition: the weight is for the mean over them, as in the authors' code. The
+discriminator is told a caption's embedding, of which a layer of its own makes K numbers. Stage II's
+has a second logit that is told nothing, weighed with the others as in the authors' code.
 
 Where the data bring no embeddings, a text encoder learns them from images and captions
 (`zoo_stackgan.text`), in stage I; the others only read it.
@@ -121,11 +121,6 @@ class StackGAN(PlayerModel):
         return [network for network in networks if network is not None]
 
     @property
-    def conditioning(self) -> Any:
-        """Conditioning augmentation of this stage, by which its discriminator is told captions."""
-        return self.first_conditioning if self.config.stage == 1 else self.second_conditioning
-
-    @property
     def conditions(self) -> Sequence[str]:
         """What it can be told."""
         return ("text",)
@@ -220,8 +215,7 @@ class StackGAN(PlayerModel):
             (ops.shape(embeddings)[0], size), seed=self.noise_seed(training)
         )
         fakes, mean, log_variance = self.generate(noise, embeddings, training)
-        told = ops.stop_gradient(mean)
-        logits = self.judge(self.seen(fakes, training), told, training)
+        logits = self.judge(self.seen(fakes, training), embeddings, training)
         nats = sum(generator_loss("non-saturating", each) for each in logits)
         kl_nats = ops.mean(gaussian_kl_nats(mean, log_variance))
         kl_weight = self.config.kl_weight / self.config.condition_size
@@ -230,12 +224,12 @@ class StackGAN(PlayerModel):
             "generator_nats": nats,
             "condition_kl_nats": kl_nats,
             "fake": ops.stop_gradient(fakes),
-            "told": told,
+            "told": embeddings,
         }
 
     def discriminator_loss(self, x: Any, y: Any, training: bool) -> dict[str, Any]:
         """Return the discriminator's loss on real images, right and wrong captions, and fakes."""
-        told = x["told"]  # (B, K)
+        told = x["told"]  # (B, E)
         tokens = ops.cast(x["caption"], "int32")
         keys = keras.random.uniform((ops.shape(told)[0],) * 2, seed=self.noise_seed(training))
         others, has_other = wrong_captions(same_pairs(tokens, y), keys)  # (B,) each
@@ -248,7 +242,7 @@ class StackGAN(PlayerModel):
             keys = keras.random.uniform(ops.shape(tokens), seed=self.noise_seed(training))
             altered = replaced(tokens, others, keys)  # (B, T)
             is_altered = ops.cast(ops.any(ops.not_equal(tokens, altered), axis=1), "float32")
-            near = ops.stop_gradient(self.conditioning(self.embeddings_of(altered))[0])  # (B, K)
+            near = ops.stop_gradient(self.embeddings_of(altered))  # (B, E)
             near_logits = self.paired(features, near, training)
             near_nats, near_accuracy = judged_wrong(near_logits, has_other * is_altered)
             wrong_nats = mean_of([wrong_nats, near_nats])
@@ -264,11 +258,11 @@ class StackGAN(PlayerModel):
         }
 
     def judge(self, features: Any, told: Any, training: bool) -> list[Any]:
-        """Return the logits (B,) of a trunk's features: told the condition; in stage II also not.
+        """Return the logits (B,) of a trunk's features: told the text; in stage II also not.
 
         Args:
             features: Of images, (B, h, w, F).
-            told: Conditions (B, K).
+            told: Embeddings (B, E).
             training: Whether running statistics are moved.
         """
         logits = [self.paired(features, told, training)]
@@ -281,7 +275,7 @@ class StackGAN(PlayerModel):
         return normalised_by_batch(self.trunk, images, training)
 
     def paired(self, features: Any, told: Any, training: bool) -> Any:
-        """Return the logits (B,) that features (B, h, w, F) belong to conditions (B, K)."""
+        """Return the logits (B,) that features (B, h, w, F) belong to embeddings (B, E)."""
         return normalised_by_batch(self.head, [features, told], training)
 
     def generate(self, noise: Any, embeddings: Any, training: bool) -> tuple[Any, Any, Any]:
@@ -320,8 +314,6 @@ class StackGAN(PlayerModel):
         """Take over a trained stage I; stage II's conditioning begins as that of stage I."""
         for own, other in zip(self.first_networks, first.first_networks, strict=True):
             own.set_weights(other.get_weights())
-        # From nothing it can end where it says nothing of the text: then the discriminator, told as
-        # little, does not ask for more.
         self.second_conditioning.set_weights(first.first_conditioning.get_weights())
 
     def remember(self, dataset: Captioned) -> None:

@@ -383,6 +383,8 @@ def test_frames_of_another_shape_are_refused():
         ({"levels": 2}, "levels must lie between 3 and 65536. Received: 2"),
         ({"filter_width": 1}, "filter_width must be at least 2"),
         ({"stacks": 0}, "stacks must be at least 1"),
+        ({"dilations": 10**12}, "dilations must be at most 24"),
+        ({"loss_from": "receptive-field", "stacks": 10**12}, "length must be above the receptive"),
         ({"loss_from": "receptive-field", "length": 9}, "receptive field of 9 samples.*loss_from"),
         ({"class_conditional": True}, "class_count of at least 2"),
         ({"local_channels": -1}, "local_channels must not be below 0"),

@@ -6,6 +6,8 @@ from typing import Literal
 from zoo.config import Preset
 from zoo.errors import ConfigError
 
+MOST_DILATIONS = 24  # the last one reaches back 9 minutes at 16 kHz
+
 
 @dataclass(frozen=True, kw_only=True)
 class WaveNetConfig:
@@ -16,7 +18,7 @@ class WaveNetConfig:
         length: Samples of one sound, T.
         levels: Values that a sample can take, spaced by the mu-law with mu = levels - 1.
         filter_width: Samples that a convolution looks at.
-        dilations: Layers of a stack; their dilations are 1, 2, 4 and so on.
+        dilations: Layers of a stack, at most 24; their dilations are 1, 2, 4 and so on.
         stacks: How often the dilations are repeated.
         residual_channels: Features that go from layer to layer.
         dilation_channels: Features of the filter, and of the gate, of a layer.
@@ -65,6 +67,11 @@ class WaveNetConfig:
         ):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1. Received: {getattr(self, name)}.")
+        if self.dilations > MOST_DILATIONS:
+            raise ConfigError(
+                f"dilations must be at most {MOST_DILATIONS}, because each is twice as long as the "
+                f"last. Received: {self.dilations}. For more layers set stacks."
+            )
         if not 3 <= self.levels <= 65_536:
             raise ConfigError(f"levels must lie between 3 and 65536. Received: {self.levels}.")
         if self.filter_width < 2:
@@ -106,7 +113,7 @@ class WaveNetConfig:
     def receptive_field(self) -> int:
         """How many samples before a sample bear on it."""
         before = self.filter_width - 1
-        return 1 + before * (1 + sum(self.layer_dilations))
+        return 1 + before * (1 + self.stacks * (2**self.dilations - 1))
 
     @property
     def frame_count(self) -> int:
