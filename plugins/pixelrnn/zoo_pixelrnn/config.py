@@ -300,8 +300,8 @@ VIDEO_PRESETS = {
     "laptop": Preset(
         summary="Two digits that move in a frame of 20x20 pixels; black and white.",
         data="moving-digits",
-        steps=600,
-        batch_size=16,
+        steps=4000,
+        batch_size=4,  # films, which are forty frames
         config={
             "levels": 2,
             "context_frames": 3,
@@ -312,7 +312,8 @@ VIDEO_PRESETS = {
             "first_kernel_size": 5,
             "head_filters": 32,
             "learning_rate": 1e-3,
-            "average": 0.99,
+            "decay_steps": 4000,
+            "average": 0.995,
         },
     ),
     "paper": Preset(
