@@ -300,19 +300,19 @@ VIDEO_PRESETS = {
     "laptop": Preset(
         summary="Two digits that move in a frame of 20x20 pixels; black and white.",
         data="moving-digits",
-        steps=4000,
+        steps=3000,
         batch_size=4,  # films, which are forty frames
         config={
             "levels": 2,
             "context_frames": 3,
-            "encoder_filters": 24,
+            "encoder_filters": 64,
             "encoder_blocks": 3,
             "filters": 16,
             "blocks": 3,
             "first_kernel_size": 5,
             "head_filters": 32,
             "learning_rate": 1e-3,
-            "decay_steps": 4000,
+            "decay_steps": 3000,
             "average": 0.995,
         },
     ),
