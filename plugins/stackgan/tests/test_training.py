@@ -80,14 +80,16 @@ def test_a_run_of_stage_two_holds_one_of_stage_one(whole):
     assert resolve(card_of(whole.request).trainer) is StagedTrainer
 
 
-def interrupt_at(step, run_path):
-    """Interrupt this process when the run in a folder has come to a step."""
+def interrupt(run_path):
+    """Interrupt this process when the run in a folder has its first checkpoint.
+
+    Later ones may not come before the end: where the disk is slow, training saves less often.
+    """
 
     def watch():
         until = time.monotonic() + 300
         while time.monotonic() < until:
-            names = [path.name for path in (run_path / "checkpoints").glob("step-????????")]
-            if any(int(name[5:]) >= step for name in names):
+            if any((run_path / "checkpoints").glob("step-????????")):
                 os.kill(os.getpid(), signal.SIGINT)
                 return
             time.sleep(0.01)
@@ -100,11 +102,11 @@ def test_what_is_interrupted_in_stage_one_goes_on_there_and_ends_on_the_same_bit
     run = Run.create(request(), tmp_path / "a run")
     (run.path / "stage-1").mkdir()  # as a kill leaves it, while the folder is made
     (run.path / "stage-1" / ".lock").touch()
-    interrupt_at(2, run.path / "stage-1")
+    interrupt(run.path / "stage-1")
     with pytest.raises(Interrupted, match=r"Go on with: zoo train --resume '.*/a run'$"):
         train_on(run, run.request, **QUIETLY)
     first = Run.open(run.path / "stage-1")
-    assert 2 <= trained_steps(first) < 40 * STEPS
+    assert 1 <= trained_steps(first) < 40 * STEPS
     assert trained_steps(run) == 0
     go_on(run)
     assert_same_bits(run, whole)
@@ -112,7 +114,7 @@ def test_what_is_interrupted_in_stage_one_goes_on_there_and_ends_on_the_same_bit
 
 
 def test_an_interrupted_stage_one_is_not_removed_as_a_run_that_came_to_nothing(tmp_path):
-    interrupt_at(1, tmp_path / "run" / "stage-1")
+    interrupt(tmp_path / "run" / "stage-1")
     with pytest.raises(Interrupted):
         train_anew(request(), tmp_path / "run", **QUIETLY)
     assert trained_steps(Run.open(tmp_path / "run" / "stage-1")) >= 1
