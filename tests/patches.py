@@ -27,8 +27,20 @@ def captions_of(colours):
     return [[f"{left} to the left of {right}", f"{right} beside {left}"] for left, right in named]
 
 
-def patches(split="test", *, count=60, attributes=True, labels=None, embeddings=None, colours=None):
-    """Return images with captions; the attributes are the colours, or the classes in `labels`."""
+def patches(
+    split="test",
+    *,
+    count=60,
+    attributes=True,
+    labels=None,
+    embeddings=None,
+    colours=None,
+    foreign=0,
+):
+    """Return images with captions; the attributes are the colours, or the classes in `labels`.
+
+    The captions of the first `foreign` have no word of the vocabulary.
+    """
     generator = np.random.default_rng(split == "train")
     if colours is None:
         colours = generator.integers(0, 3, (count, 2))
@@ -47,7 +59,7 @@ def patches(split="test", *, count=60, attributes=True, labels=None, embeddings=
             labels=None if labels is None else labels.astype(np.int32),
             class_names=() if labels is None else COLOURS,
         ),
-        captions=captions_of(colours),
+        captions=[["zebra"]] * foreign + captions_of(colours)[foreign:],
         language=describe_language("patches", train),
         attributes=None if labels is not None else known if attributes else {},
         embeddings=embeddings,

@@ -141,6 +141,18 @@ def test_captions_come_in_turn_where_there_are_fewer_or_more_samples():
     np.testing.assert_array_equal(few, comparison.illustrated(50)[:5])
 
 
+def test_no_image_is_made_of_a_caption_without_a_word_that_the_model_knows(caplog):
+    model, data = Obedient(), patches(foreign=10)
+    figures = measure_matching(model, data, settings())
+    assert "zebra" not in model.asked
+    assert len(model.asked) == figures[f"r_precision/{NAME}"].count == 50
+    assert figures[f"r_precision_real/{NAME}"].count == 60
+    assert figures[f"r_precision/{NAME}"].value > 0.9
+    assert "10 of 60 held-out captions, such as 'zebra'" in caplog.text
+    with pytest.raises(DataError, match="knows no word of the captions of 'folder/of/my patches'"):
+        measure_distance(model, patches(foreign=60), settings())
+
+
 def test_embeddings_are_given_where_the_data_bring_them():
     rows = np.eye(18, 4, dtype=np.float32)
     texts = [text for left in COLOURS for right in COLOURS for text in both(left, right)]

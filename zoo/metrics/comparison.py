@@ -13,6 +13,8 @@ import numpy as np
 from tqdm import tqdm
 
 from zoo.data.dataset import Captioned, Dataset
+from zoo.data.files import shown
+from zoo.data.vocabulary import UNKNOWN, tokens_of
 from zoo.errors import DataError, NonFiniteError
 from zoo.metrics import MetricError, Settings
 from zoo.metrics.examples import choose, read_batches, takes_class
@@ -102,7 +104,8 @@ class Comparison:
         """How many samples, M, the settings ask for."""
         if self.settings.samples is not None:
             return self.settings.samples
-        return self.affordable(min(len(self.real_indices), MAX_SAMPLES))
+        indices = self.real_indices if self.captioned is None else self.legible
+        return self.affordable(min(len(indices), MAX_SAMPLES))
 
     def affordable(self, count: int) -> int:
         """Return `count`, or as many samples as fit in memory; fewer are logged."""
@@ -116,10 +119,38 @@ class Comparison:
             )
         return min(count, fitting)
 
+    @cached_property
+    def legible(self) -> np.ndarray:
+        """The indices of the held-out examples whose captions the model knows a word of.
+
+        Raises:
+            DataError: If there are none.
+        """
+        examples: Any = self.captioned
+        if examples.spec.embedding_size:
+            return self.real_indices
+        texts = [examples.texts(index)[0] for index in self.real_indices]
+        known = [set(tokens_of(text, examples.spec.vocabulary)) != {UNKNOWN} for text in texts]
+        indices = self.real_indices[known]
+        if len(indices) == 0:
+            raise DataError(
+                f"The model knows no word of the captions of '{examples.name}', split "
+                f"'{examples.split}'. Give data with captions like those that it was trained on."
+            )
+        if len(indices) < len(texts):
+            _logger.warning(
+                "No images are made of %d of %d held-out captions, such as '%s': the model knows "
+                "no word of them.",
+                len(texts) - len(indices),
+                len(texts),
+                shown(texts[known.index(False)][:60]),
+            )
+        return indices
+
     def illustrated(self, count: int) -> np.ndarray:
         """Return the indices (M,) of the examples whose captions `samples(count)` are made of."""
         generator = np.random.default_rng(self.settings.seed)
-        return np.resize(generator.permutation(self.real_indices), count)
+        return np.resize(generator.permutation(self.legible), count)
 
     def samples(self, count: int) -> np.ndarray:
         """Return `count` samples (M, H, W, C); equal counts give the same ones.
