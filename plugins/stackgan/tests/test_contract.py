@@ -7,7 +7,7 @@ SMALL = {
     "text_size": 4,
     "condition_size": 3,
     "latent_size": 3,
-    "generator_filters": 2,
+    "generator_filters": 4,  # with fewer channels all can be off, and images grey
     "discriminator_filters": 2,
     "residual_blocks": 1,
 }
