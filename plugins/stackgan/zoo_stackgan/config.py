@@ -185,11 +185,11 @@ PRESETS = {
         "that training never shows.",
         data="scenes",
         form={"image_size": 64},
-        epochs=4,
+        epochs=10,
         batch_size=32,
         config={
             **_SMALL,
-            "first_stage_length": 16.0,
+            "first_stage_length": 6.4,
             "text_size": 128,
             "matching_steps": 3000,
             "condition_size": 64,
