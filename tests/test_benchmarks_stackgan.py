@@ -115,8 +115,9 @@ def test_every_reference_has_the_parameters_it_states_and_runs(row):
 
 def test_both_stages_have_the_parameters_of_the_published_table():
     first, second = STAGES
-    assert first.parameters == 10_301_248 + 5_715_713
-    assert second.parameters + 10_301_248 == 107_860_450  # with the first generator, frozen
+    told = 1024 * 128 + 128  # the discriminator's layer on the embedding, which that table lacks
+    assert first.parameters == 10_301_248 + 5_715_713 + told
+    assert second.parameters + 10_301_248 == 107_860_450 + told  # with the first generator, frozen
 
 
 @builds_ours
@@ -162,16 +163,16 @@ def test_the_reference_judges_as_ours_does(name):
     model, row = tiny_model(name), small(find(name))[0]
     side = row.image_shape[0]
     is_second = row.config["stage"] == 2
-    reference = references.Discriminator(3, 2, int(math.log2(side // 4)), 3, is_second)
+    reference = references.Discriminator(3, 2, int(math.log2(side // 4)), 6, 3, is_second)
     give(reference.trunk, model.trunk)
-    give(reference.head, model.head)
+    give(torch.nn.ModuleList([reference.compress, reference.head]), model.head)
     if is_second:
         give(reference.unconditional, model.unconditional_head)
-    conditions, images = noise(5, 3), np.abs(noise(5, side, side, 3)) % 1
+    embeddings, images = noise(5, 6), np.abs(noise(5, side, side, 3)) % 1
     with torch.no_grad():
         features = reference.trunk(channels_first(images))
-        judged = reference.judge(features, torch.from_numpy(conditions))
-    told = ops.convert_to_tensor(conditions)
+        judged = reference.judge(features, torch.from_numpy(embeddings))
+    told = ops.convert_to_tensor(embeddings)
     ours = model.judge(model.trunk(images, training=True), told, True)
     for one, other in zip(ours, judged, strict=True):
         np.testing.assert_allclose(array(one), other.numpy(), rtol=1e-3, atol=1e-4)
@@ -199,7 +200,7 @@ def test_stage_one_costs_three_judgements_of_text_and_two_of_images():
     halved = [(32, 3, 64), (16, 64, 128), (8, 128, 256), (4, 256, 512)]
     trunk = sum(s * s * 16 * a * b for s, a, b in halved)
     first = 32 * 32 * 16 * 3 * 64
-    head = 16 * 9 * 640 * 512 + 16 * 512
+    head = 1024 * 128 + 16 * 9 * 640 * 512 + 16 * 512
     conditioning = 1024 * 256
     expected = 2 * conditioning + 3 * generator
     expected += 2 * trunk + 2 * (3 * trunk - first) + 2 * head + 3 * 3 * head

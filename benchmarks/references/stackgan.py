@@ -43,7 +43,7 @@ def torch_stackgan(row: Row, images: np.ndarray) -> Contender:
         for batch in shuffled_batches(torch.arange(len(data)), examples, row.batch_size):
             x = data[batch]
             fakes, mean, log_variance = make(embeddings[batch])
-            told = mean.detach()
+            told = embeddings[batch]
             discriminator_adam.zero_grad()
             features = judge.trunk(x)
             right = judge.judge(features, told)
@@ -102,7 +102,12 @@ def _networks(row: Row) -> tuple[Any, list[Any], Any]:
         condition_size + config["latent_size"], channels, filters, _doublings(small)
     )
     discriminator = modules.Discriminator(
-        channels, config["discriminator_filters"], _doublings(size), condition_size, is_second
+        channels,
+        config["discriminator_filters"],
+        _doublings(size),
+        config["embedding_size"],
+        condition_size,
+        is_second,
     )
 
     def make_small(embeddings: Any) -> tuple[Any, Any, Any]:

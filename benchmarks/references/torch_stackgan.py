@@ -120,7 +120,8 @@ class Discriminator(nn.Module):
         channels: Of an image.
         filters: Of the first layer.
         halvings: Layers of stride 2, which leave 4x4 pixels.
-        condition_size: Numbers in a condition, K.
+        embedding_size: Numbers in an embedding, E.
+        condition_size: Numbers that a layer makes of it, K.
         is_unconditional: Whether it judges images without their text, too.
     """
 
@@ -129,6 +130,7 @@ class Discriminator(nn.Module):
         channels: int,
         filters: int,
         halvings: int,
+        embedding_size: int,
         condition_size: int,
         is_unconditional: bool,
     ):
@@ -146,22 +148,23 @@ class Discriminator(nn.Module):
             modules += _leaky(nn.Conv2d(inputs, inputs // 2, 3, padding=1, bias=False))
             inputs //= 2
         self.trunk = nn.Sequential(*modules)
+        self.compress = nn.Sequential(nn.Linear(embedding_size, condition_size), nn.LeakyReLU(0.2))
         self.head = nn.Sequential(
             *_leaky(nn.Conv2d(inputs + condition_size, inputs, 3, padding=1, bias=False)),
             nn.Conv2d(inputs, 1, 4),
         )
         self.unconditional = nn.Conv2d(inputs, 1, 4) if is_unconditional else None
 
-    def judge(self, features: Tensor, conditions: Tensor) -> list[Tensor]:
-        """Return logits (B,) of features (B, F, 4, 4): told the conditions; not told, if it can."""
-        logits = [self.told(features, conditions)]
+    def judge(self, features: Tensor, embeddings: Tensor) -> list[Tensor]:
+        """Return logits (B,) of features (B, F, 4, 4): told the embeddings; not told, if it can."""
+        logits = [self.told(features, embeddings)]
         if self.unconditional is not None:
             logits.append(self.unconditional(features).flatten())
         return logits
 
-    def told(self, features: Tensor, conditions: Tensor) -> Tensor:
-        """Return logits (B,) of features (B, F, 4, 4) with conditions (B, K)."""
-        logits: Tensor = self.head(joined(features, conditions)).flatten()
+    def told(self, features: Tensor, embeddings: Tensor) -> Tensor:
+        """Return logits (B,) of features (B, F, 4, 4) with embeddings (B, E)."""
+        logits: Tensor = self.head(joined(features, self.compress(embeddings))).flatten()
         return logits
 
 
