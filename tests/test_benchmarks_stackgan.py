@@ -163,7 +163,9 @@ def test_the_reference_judges_as_ours_does(name):
     model, row = tiny_model(name), small(find(name))[0]
     side = row.image_shape[0]
     is_second = row.config["stage"] == 2
-    reference = references.Discriminator(3, 2, int(math.log2(side // 4)), 6, 3, is_second)
+    reference = references.Discriminator(
+        3, 2, int(math.log2(side // 4)), 6, 3, is_unconditional=is_second
+    )
     give(reference.trunk, model.trunk)
     give(torch.nn.ModuleList([reference.compress, reference.head]), model.head)
     if is_second:

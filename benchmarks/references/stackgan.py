@@ -107,7 +107,7 @@ def _networks(row: Row) -> tuple[Any, list[Any], Any]:
         _doublings(size),
         config["embedding_size"],
         condition_size,
-        is_second,
+        is_unconditional=is_second,
     )
 
     def make_small(embeddings: Any) -> tuple[Any, Any, Any]:

@@ -132,6 +132,7 @@ class Discriminator(nn.Module):
         halvings: int,
         embedding_size: int,
         condition_size: int,
+        *,
         is_unconditional: bool,
     ):
         super().__init__()
