@@ -93,9 +93,16 @@ class GatedLayer(layers.Layer):
             labels: One-hot labels (B, L).
             local: The local condition (B, T, C).
         """
-        taps = [shift(features, tap * self.dilation) for tap in reversed(range(self.width))]
-        inputs = ops.concatenate(taps if local is None else [*taps, local], axis=-1)
-        hidden = product(inputs, ops.cast(self.kernel, self.compute_dtype))  # (B, T, 2D)
+        kernel = ops.cast(self.kernel, self.compute_dtype)
+        channels = features.shape[2]
+        taps = self.width * channels
+        hidden = ops.conv(
+            ops.pad(features, ((0, 0), ((self.width - 1) * self.dilation, 0), (0, 0))),
+            ops.reshape(kernel[:taps], (self.width, channels, -1)),
+            dilation_rate=self.dilation,
+        )  # (B, T, 2D)
+        if local is not None:
+            hidden = hidden + product(local, kernel[taps:])
         gated = gate(hidden + self.offset(labels))
         return features if self.is_last else features + project(gated, self.onward()), gated
 
@@ -286,15 +293,6 @@ def look(values: Any, row: Any) -> Any:
     """Return one row (B, R) of values (B, T, R)."""
     count, _, channels = values.shape
     return ops.slice(values, (0, row, 0), (count, 1, channels))[:, 0]
-
-
-def shift(features: Any, by: int) -> Any:
-    """Return features (B, T, R) moved to so many samples later; 0 comes in."""
-    if by == 0:
-        return features
-    length = features.shape[1]
-    kept = features[:, : max(length - by, 0)]
-    return ops.pad(kept, ((0, 0), (min(by, length), 0), (0, 0)))
 
 
 def weights_of(layer: layers.Dense) -> Weights:
