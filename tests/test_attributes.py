@@ -88,6 +88,29 @@ def test_too_few_of_either_kind_are_refused(members):
         find_direction(draw(100), np.arange(100) < members)
 
 
+def test_labels_of_zeros_and_ones_are_as_booleans():
+    latents = draw(60)
+    has_attribute = latents @ planted() + draw(60, seed=1)[:, 0] > 0
+    expected = find_direction(latents, has_attribute)
+    for labels in (has_attribute.astype("int64"), has_attribute.tolist()):
+        direction = find_direction(latents, labels)
+        assert direction.accuracy == expected.accuracy
+        np.testing.assert_array_equal(direction.unit, expected.unit)
+
+
+def test_as_many_labels_as_latents_are_asked_for():
+    with pytest.raises(DataError, match=r"labels \(19,\)"):
+        find_direction(draw(20), np.arange(19) < 10)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_latents_that_are_not_finite_are_refused(value):
+    latents = draw(20)
+    latents[[3, 5], 1] = value
+    with pytest.raises(DataError, match="Received: 2 of 20 that are not"):
+        find_direction(latents, np.arange(20) < 10)
+
+
 def test_a_slider_goes_in_standard_deviations_and_keeps_each_label():
     direction = Direction(np.array([0, 1], np.float32), spread=5.0, accuracy=1.0, chance_error=0.1)
     latents = np.array([[1, 2], [3, 4]], np.float32)

@@ -65,7 +65,7 @@ class Chain(AutoregressiveModel):
         return ops.take(self.network.first.value, labels, axis=0)
 
     def logits(self, codes, labels, training):
-        count = codes.shape[0]
+        count = ops.shape(codes)[0]
         flat = ops.reshape(codes, (count, -1))
         others = ops.take(self.network.next.value, flat[:, :-1], axis=0)
         logits = ops.concatenate([self.first_logits(labels, count)[:, None], others], axis=1)
@@ -206,10 +206,86 @@ def test_a_label_decides_what_it_conditions():
     )
     with pytest.raises(DataError, match="needs labels"):
         chain.log_likelihood(x)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 1, 2], r"between 0 and 1\. Received: 0 to 2"),
+        ([0, -1, 1], r"between 0 and 1\. Received: -1 to 1"),
+        ([0], r"shape \(3,\)\. Received: \(1,\)"),
+        ([0, 1, 0, 1], r"shape \(3,\)\. Received: \(4,\)"),
+    ],
+)
+def test_labels_that_are_no_classes_are_refused_wherever_they_come_in(labels, message):
+    chain = Chain(ChainConfig(class_conditional=True))
+    x = chain.sample(3)
+    known = np.ones(x.shape, bool)
+    for use in (
+        lambda: chain.sample(3, labels=labels),
+        lambda: chain.log_likelihood(x, labels),
+        lambda: chain.complete(x, known, labels=labels),
+    ):
+        with pytest.raises(DataError, match=message):
+            use()
+
+
+def test_labels_that_are_no_classes_are_not_trained_or_measured_on():
+    chain = Chain(ChainConfig(class_conditional=True))
+    x, labels = chain.sample(4), np.array([0, 1, 1, 2])
+    chain.compile()
+    for use in (chain.fit, chain.evaluate):
+        with pytest.raises(DataError, match=r"between 0 and 1\. Received: 0 to 2"):
+            use(x, labels, verbose=0)
+    good = labels % 2
     with pytest.raises(DataError, match=r"between 0 and 1\. Received: 0 to 2"):
-        chain.sample(3, labels=[0, 1, 2])
-    with pytest.raises(DataError, match=r"shape \(3,\)"):
-        chain.sample(3, labels=[0])
+        chain.fit(x, good, validation_data=(x, labels), verbose=0)
+    chain.fit(x, good, validation_data=(x, good), verbose=0)
+
+
+EXAMPLES = np.zeros((2, ROWS, COLUMNS), "float32")
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (EXAMPLES[:, :2], r"must have the shape \(3, 4\)\. Received: \(2, 4\)\. Cut or resize"),
+        (EXAMPLES.reshape(2, 4, 3), r"must have the shape \(3, 4\)\. Received: \(4, 3\)"),
+        (EXAMPLES[..., None], r"must have the shape \(3, 4\)\. Received: \(3, 4, 1\)"),
+        (EXAMPLES[0], r"must have the shape \(3, 4\)\. Received: \(4,\)"),
+        (EXAMPLES - 1, r"must lie between 0 and 1\. Received: from -1 to -1"),
+        (EXAMPLES + 1.5, r"must lie between 0 and 1\. Received: from 1\.5 to 1\.5"),
+        (EXAMPLES + np.nan, r"must lie between 0 and 1\. Received: from nan to nan"),
+        (EXAMPLES + np.inf, r"must lie between 0 and 1\. Received: from inf to inf"),
+    ],
+)
+def test_examples_that_are_not_the_models_are_refused(chain, x, message):
+    chain.compile()
+    for use in (
+        chain.log_likelihood,
+        lambda x: chain.complete(x, np.ones(x.shape, bool)),
+        chain.fit,
+        chain.evaluate,
+    ):
+        with pytest.raises(DataError, match=message):
+            use(x)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int32"])
+def test_integers_are_no_examples(chain, dtype):
+    chain.compile()
+    x = EXAMPLES.astype(dtype)
+    for use in (chain.log_likelihood, chain.fit, chain.train_on_batch):
+        with pytest.raises(DataError, match=f"floating-point.*between 0 and 1.*{dtype}"):
+            use(x)
+
+
+@pytest.mark.backends
+def test_of_nothing_nothing_is_made(chain):
+    nothing = chain.sample(0)
+    assert (nothing.shape, nothing.dtype) == ((0, ROWS, COLUMNS), np.float32)
+    assert chain.log_likelihood(nothing).shape == (0,)
+    assert chain.complete(nothing, nothing > 0).shape == (0, ROWS, COLUMNS)
 
 
 @pytest.mark.backends
@@ -238,8 +314,9 @@ def test_it_has_the_capabilities_that_it_claims(chain):
 
 
 def test_bad_requests_are_refused(chain):
-    with pytest.raises(DataError, match=r"temperature.*Received: -1"):
-        chain.sample(1, temperature=-1)
+    for temperature in (-1, np.nan):
+        with pytest.raises(DataError, match=rf"temperature.*Received: {temperature}"):
+            chain.sample(1, temperature=temperature)
     with pytest.raises(DataError, match="known must have the shape of x"):
         chain.complete(np.zeros((1, ROWS, COLUMNS)), np.zeros((1, ROWS), bool))
 

@@ -6,8 +6,12 @@ import pytest
 from PIL import Image
 
 from zoo.commands import run
+from zoo.data import load
+from zoo.errors import DataError
 from zoo.metrics import FEATURES, METRICS, MetricError
-from zoo.metrics.evaluation import CAPABILITIES, choose_metrics
+from zoo.metrics.evaluation import CAPABILITIES, choose_metrics, load_examples
+from zoo.planning import open_run
+from zoo.training import load_model
 
 
 def train(folder, model, *options):
@@ -124,6 +128,69 @@ def test_other_data_are_resized_to_what_the_model_takes(clean, tmp_path, capsys)
     assert evaluate(clean, "--data", str(folder), "--split", "train", "--metrics", "nll") == 0
     kept = json.loads((clean / "evaluation.json").read_text())
     assert (kept["data"], kept["split"]) == (str(folder), "train")
+
+
+@pytest.fixture(scope="module")
+def animals(tmp_path_factory):
+    """A run of a model that is told which of three animals an image shows."""
+    root = tmp_path_factory.mktemp("animals")
+    data = folder_of_classes(root / "data", "ant", "cat", "dog")
+    options = ["--data", str(data), "--batch-size", "4", "--set", "class_conditional=true"]
+    return train(root / "run", "vae", *options)
+
+
+def folder_of_classes(path, *names):
+    path.mkdir()
+    for name in names:
+        folder_of_images(path / name, "L")
+    return path
+
+
+def test_classes_of_other_data_are_those_of_the_model_by_name(animals, tmp_path):
+    data = folder_of_classes(tmp_path / "other", "cat", "dog")
+    opened = open_run(animals)
+    options = (opened, load_model(opened), str(data), "train")
+    found, plain = load_examples(*options), load(str(data))
+    everything = np.arange(len(plain))
+    assert set(plain.read(everything)[1]) == {0, 1}
+    np.testing.assert_array_equal(found.read(everything)[0], plain.read(everything)[0])
+    np.testing.assert_array_equal(found.read(everything)[1], plain.read(everything)[1] + 1)
+    assert found.spec.class_names == ("ant", "cat", "dog")
+    # A network that has learnt the labels as they were is not taken for one of these.
+    assert found.fingerprint != plain.fingerprint
+    assert evaluate(animals, "--data", str(data), "--split", "train", "--metrics", "nll") == 0
+
+
+def test_classes_of_other_data_that_the_model_does_not_know_are_refused(animals, tmp_path, capsys):
+    data = folder_of_classes(tmp_path / "other", "ant", "cats", "dog")
+    assert evaluate(animals, "--data", str(data)) == 1
+    error = capsys.readouterr().err
+    assert "has a class 'cats', which the model does not know. Did you mean 'cat'?" in error
+    assert "Its classes: ant, cat, dog." in error
+
+
+def test_data_without_labels_are_enough_where_a_class_is_named(animals, tmp_path):
+    data = folder_of_images(tmp_path / "photos", "L")
+    opened = open_run(animals)
+    options = (opened, load_model(opened), str(data), "train")
+    with pytest.raises(DataError, match=r"has no labels.* of ant, cat, dog; such as"):
+        load_examples(*options)
+    assert load_examples(*options, with_classes=False).read(np.arange(1))[1] is None
+
+
+@pytest.mark.parametrize(("levels", "is_warned"), [(17, True), (256, False)])
+def test_levels_that_the_model_does_not_tell_apart_are_spoken_of(
+    levels, is_warned, tmp_path, caplog
+):
+    data = folder_of_images(tmp_path / "photos", "L")
+    sets = [f"levels={levels}", "blocks=1", "filters=2", "head_filters=4"]
+    options = [word for value in sets for word in ("--set", value)]
+    asked = ["--data", str(data), "--steps", "1", "--batch-size", "2", "--out", str(tmp_path / "r")]
+    assert run(["train", "pixelcnn", *asked, *options]) == 0
+    told = f"'{data}' has more levels than the {levels} that the model tells apart."
+    assert caplog.text.count(told) == is_warned
+    assert evaluate(tmp_path / "r", "--metrics", "nll", "--split", "train") == 0
+    assert caplog.text.count(told) == 2 * is_warned
 
 
 def test_other_data_of_another_form_are_refused(vae, tmp_path, capsys):

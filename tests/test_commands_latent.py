@@ -154,7 +154,7 @@ def test_the_labels_of_examples_reach_a_class_conditional_model(conditional, com
 def test_examples_without_the_labels_that_a_model_takes_are_refused(conditional, tmp_path, capsys):
     Image.new("L", (8, 8)).save(tmp_path / "0.png")
     assert latent("reconstruct", conditional, "--data", str(tmp_path)) == 1
-    assert "its class_count is 10. Received:" in capsys.readouterr().err
+    assert "has no labels, and the model is to be told the class" in capsys.readouterr().err
 
 
 def test_another_kind_of_file_is_refused(vae, capsys):
@@ -231,6 +231,11 @@ def test_a_sample_that_does_not_exist_is_named(gan, capsys):
 def test_a_split_means_nothing_without_an_encoder(gan, capsys):
     assert latent("sheet", gan, "--split", "test") == 1
     assert "'gan' has no encoder" in capsys.readouterr().err
+
+
+def test_other_data_mean_nothing_without_an_encoder(gan, capsys):
+    assert latent("interpolate", gan, "--data", "digits") == 1
+    assert "Leave out --data. Received: 'digits'" in capsys.readouterr().err
 
 
 def test_a_sample_can_be_traversed(gan, capsys):

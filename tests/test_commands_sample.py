@@ -1,13 +1,17 @@
 """`zoo sample`: pictures of a trained run, by seed, class and temperature."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
-from small_runs import OPTIONS
+from small_runs import OPTIONS, write_images
 
 from zoo.commands import run
+from zoo.errors import ZooError
 from zoo.media.grid import save_grid
 from zoo.planning import open_run
+from zoo.sampling import write_samples
 from zoo.training import load_model
 
 
@@ -76,6 +80,24 @@ def test_an_unknown_class_is_refused_with_the_known_ones(conditional, capsys):
     )
 
 
+def test_a_class_is_drawn_by_its_name_where_the_data_are_gone(tmp_path, capsys):
+    (tmp_path / "pets").mkdir()
+    for name in ("cat", "dog"):
+        write_images(tmp_path / "pets" / name)
+    options = ("--data", str(tmp_path / "pets"), "--set", "class_conditional=true")
+    folder = train(tmp_path / "run", "vae", *options, "--batch-size", "4")
+    content = json.loads((folder / "run.json").read_text())
+    (tmp_path / "pets").rename(tmp_path / "gone")
+    code, _, err = sample(capsys, folder, "--class", "dog")
+    assert (code, err) == (0, "")
+    assert sample(capsys, folder, "--class", "cow")[2].endswith(" Classes: cat, dog.\n")
+    del content["class_names"]  # as of a run that was made before they were kept
+    (folder / "run.json").write_text(json.dumps(content))
+    assert sample(capsys, folder, "--class", "dog")[0] == 1
+    (tmp_path / "gone").rename(tmp_path / "pets")
+    assert sample(capsys, folder, "--class", "dog")[0] == 0
+
+
 def test_a_model_without_classes_refuses_one(vae, capsys):
     code, _, err = sample(capsys, vae, "--class", "3")
     assert code == 1
@@ -129,6 +151,15 @@ def test_a_suffix_that_is_no_picture_is_refused(vae, capsys, tmp_path):
     code, _, err = sample(capsys, vae, "--out", tmp_path / "samples.wav")
     assert code == 1
     assert "'.png'. Received: 'samples.wav'" in err
+
+
+@pytest.mark.parametrize("name", ["samples.jpg", "nowhere/samples.png"])
+def test_where_samples_go_is_looked_at_before_they_are_made(name, vae, tmp_path, monkeypatch):
+    opened = open_run(vae)
+    model = load_model(opened)
+    monkeypatch.setattr(type(model), "sample", lambda self, count, *, seed: pytest.fail("made"))
+    with pytest.raises(ZooError, match=r"'\.png'|no folder"):
+        write_samples(opened, 2, out=tmp_path / name)
 
 
 @pytest.mark.parametrize(

@@ -128,9 +128,50 @@ def test_begun_sketches_are_completed_with_the_beginning_in_another_ink(sketches
     assert not columns[4].any()
 
 
-def test_files_of_sketches_are_not_completed(sketches, tmp_path, capsys):
-    assert zoo(["complete", str(sketches), str(tmp_path / "a.svg")]) == 1
-    assert "examples of the run's data are completed, and no files" in capsys.readouterr().err
+@pytest.fixture
+def own_sketches(tmp_path):
+    """Write two sketches as a person's own; one of them is in each split."""
+    lines = [{"word": "hat", "drawing": [[[0, 90, 80 + n], [60, 10, 60]]]} for n in range(2)]
+    path = tmp_path / "own.ndjson"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    return path
+
+
+def test_own_sketches_are_completed_by_their_numbers(sketches, own_sketches, capsys):
+    command = ["complete", str(sketches), "--data", str(own_sketches), "--fraction", "1"]
+    for split in ("train", "test"):
+        assert zoo([*command, "--split", split, "--index", "0"]) == 0
+        assert f"Row 1: 0 of the {split} split of {own_sketches}\n" in capsys.readouterr().out
+    assert zoo([*command, "--index", "1"]) == 1
+    assert f"of the test split of {own_sketches} go from 0 to 0" in capsys.readouterr().err
+
+
+def test_files_of_sketches_are_named_as_data(sketches, own_sketches, capsys):
+    assert zoo(["complete", str(sketches), str(own_sketches)]) == 1
+    assert f"Give it as --data '{own_sketches}', and numbers" in capsys.readouterr().err
+    for option in (["--data", str(own_sketches)], ["--count", "1"]):
+        assert zoo(["complete", str(sketches), "a.svg", *option]) == 2
+        assert "Give files, or examples of the data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("interpolate", ["--from", "0", "--to", "0"]),
+        ("arithmetic", ["--plus", "0", "--minus", "0"]),
+        ("traverse", ["--dimensions", "2"]),
+        ("sheet", ["-n", "1"]),
+    ],
+)
+def test_own_sketches_have_numbers_in_all_of_latent(sketches, own_sketches, command, options):
+    own = ["--data", str(own_sketches), "--split", "train"]
+    out = own_sketches.with_name("own.png")
+    assert zoo(["latent", command, str(sketches), *options, *own, "--out", str(out)]) == 0
+    if command == "interpolate":
+        [row] = tiles(out)
+        drawn = load(str(own_sketches), kind="strokes").read(np.array([0]))[0]
+        shown = render(drawn[0])[..., 0]  # the scale makes no difference to the picture
+        np.testing.assert_allclose(row[0], shown, atol=1 / 255)
 
 
 def test_text_is_sampled_into_lines_that_are_shown(sentences, capsys):

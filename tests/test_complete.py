@@ -246,8 +246,9 @@ def test_sounds_of_earlier_completions_are_replaced(sounds, tmp_path, capsys):
     for count in (2, 1):
         options = ("--count", count, "--variants", count, "--out", out)
         assert complete(capsys, sounds, *options)[0] == 0
-        (folder / "mine.wav").touch()
-    assert {p.name for p in folder.iterdir()} == {"1-made-1.wav", "1-original.wav", "mine.wav"}
+        (folder / "9-original.wav").touch()
+    names = {path.name for path in folder.glob("*.wav")}
+    assert names == {"1-made-1.wav", "1-original.wav", "9-original.wav"}
 
 
 def test_a_short_sound_is_completed_and_one_too_short_is_refused(sounds, tmp_path, capsys):

@@ -5,8 +5,10 @@ import pytest
 
 from zoo.card import resolve
 from zoo.data.cards import DOODLES
+from zoo.data.dataset import Sequences
 from zoo.data.doodles import TEST_EACH, TRAIN_EACH, _doodles, load_doodles
 from zoo.data.forms import StrokesForm
+from zoo.data.relabelled import Relabelled
 from zoo.data.strokes import to_stroke_3
 from zoo.errors import DataError
 from zoo.media.sketch import render
@@ -105,3 +107,14 @@ def test_the_doodles_are_made_in_a_moment():
     began = time.process_time()
     load_doodles(split="train")
     assert time.process_time() - began < 3
+
+
+def test_doodles_keep_their_lengths_under_the_labels_of_other_data():
+    data = load_doodles(split="test")
+    turned = Relabelled(data, ("zebra", *reversed(NAMES)))
+    assert isinstance(turned, Sequences)
+    np.testing.assert_array_equal(turned.lengths, data.lengths)
+    numbers = np.arange(len(data))
+    np.testing.assert_array_equal(turned.read(numbers)[1], len(NAMES) - data.read(numbers)[1])
+    with pytest.raises(DataError, match=f"a class '{NAMES[0]}', which the model does not know"):
+        Relabelled(data, NAMES[1:])

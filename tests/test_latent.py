@@ -118,6 +118,11 @@ def test_a_line_of_one_step_is_refused():
         interpolate(Doubles(), np.zeros((1, 2)), np.zeros((1, 2)), 1)
 
 
+def test_an_unknown_line_is_refused_with_the_names_of_the_known():
+    with pytest.raises(ConfigError, match=r"method must be one of slerp, lerp\. Received: 'slrp'"):
+        interpolate(Doubles(), np.zeros((1, 2)), np.zeros((1, 2)), 3, "slrp")
+
+
 def test_a_traversal_changes_one_dimension_in_each_row():
     rows = traverse(Doubles(), np.array([10.0, 20.0]), np.array([[0.0, 2.0], [4.0, 6.0]]), label=1)
     expected = [[[0, 10], [1, 10]], [[5, 2], [5, 3]]]

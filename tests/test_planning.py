@@ -243,6 +243,20 @@ def test_changed_data_are_refused_when_resuming_and_when_reading(tmp_path):
         planning.load_dataset(run, "train")
 
 
+def test_data_are_found_from_another_folder_and_known_by_either_name(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    photos = write_images(tmp_path / "photos")
+    monkeypatch.chdir(tmp_path)
+    run = Run.create(small_request(data="photos", batch_size=4), tmp_path / "run")
+    assert run.request.data == str(photos)
+    assert plan_resume(run, None, Asked(data="photos")) == run.request
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert planning.load_dataset(run, "train").name == str(photos)
+    assert plan_resume(run, None, Asked(data="../photos")) == run.request
+    with pytest.raises(RunError, match=r"data: run has .*photos, asked photos"):
+        plan_resume(run, None, Asked(data="photos"))
+
+
 def test_a_run_is_measured_on_its_test_split_or_else_on_what_it_was_trained_on(run, tmp_path):
     assert planning.held_out(run).split == "test"
     (tmp_path / "images").mkdir()

@@ -38,6 +38,19 @@ def test_a_new_run_is_found_again_with_all_that_was_asked():
     assert run.samples_path.is_dir()
 
 
+def test_a_run_has_class_names_or_was_made_before_they_were_kept():
+    named = replace(REQUEST, class_names=["ant", "bee"])
+    run = Run.create(named)
+    assert Run.open(run.path).request == named
+    document = json.loads((run.path / "run.json").read_text())
+    del document["class_names"]
+    (run.path / "run.json").write_text(json.dumps(document))
+    assert Run.open(run.path).request == REQUEST
+    (run.path / "run.json").write_text(json.dumps(document | {"class_names": ["ant", 2]}))
+    with pytest.raises(RunError, match=r"class_names must be list\[str\].*\['ant', 2\]"):
+        Run.open(run.path)
+
+
 def test_runs_are_numbered_by_the_first_free_number():
     paths = [Run.create(REQUEST).path.name for _ in range(3)]
     assert paths == ["vae-digits-1", "vae-digits-2", "vae-digits-3"]

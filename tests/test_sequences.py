@@ -225,6 +225,36 @@ def test_a_negative_temperature_is_refused(words):
         words.sample(2, temperature=-1.0)
 
 
+@pytest.mark.parametrize("count", [0, -1])
+def test_a_bound_needs_an_importance_sample(words, count):
+    with pytest.raises(
+        DataError, match=f"importance_samples must be at least 1. Received: {count}"
+    ):
+        words.log_likelihood(WORDS, importance_samples=count)
+
+
+@pytest.mark.parametrize("latent_size", [1, 0])
+def test_of_nothing_nothing_is_made(latent_size):
+    words, known = Words(WordsConfig(latent_size=latent_size)), np.zeros((0, LENGTH), bool)
+    assert words.sample(0).shape == (0, LENGTH)
+    assert words.complete(WORDS[:0], known).shape == (0, LENGTH)
+    assert words.log_likelihood(WORDS[:0]).shape == (0,)
+    if latent_size:
+        assert words.encode(WORDS[:0]).shape == (0, 1)
+        assert words.decode(np.zeros((0, 1))).shape == (0, LENGTH)
+
+
+@pytest.mark.parametrize("latent_size", [1, 0])
+def test_labels_that_are_no_classes_are_refused(latent_size):
+    words = Words(WordsConfig(latent_size=latent_size, class_conditional=True))
+    uses = [words.log_likelihood, lambda x, labels: words.complete(x, x > 0, labels=labels)]
+    for use in [*uses, words.encode][: 2 + latent_size]:
+        with pytest.raises(DataError, match=r"between 0 and 1\. Received: 0 to 2"):
+            use(WORDS, [0, 1, 2])
+        with pytest.raises(DataError, match=r"shape \(3,\)\. Received: \(4,\)"):
+            use(WORDS, [0, 1, 0, 1])
+
+
 def test_the_loop_stops_when_all_have_ended(words):
     """Steps taken are counted in the decoder's state."""
     elements = np.full((4, LENGTH, 1), END, "int32")

@@ -129,7 +129,8 @@ def test_samples_of_sounds_are_a_picture_and_files_beside_it(tmp_path):
 
 def test_fewer_samples_replace_those_of_before(tmp_path):
     save_samples(SPEC, sounds(3), tmp_path / "a")
-    (tmp_path / "a-wav" / "mine.wav").touch()
+    for name in ("mine.wav", "0042.wav"):
+        (tmp_path / "a-wav" / name).touch()
     save_samples(SPEC, sounds(2), tmp_path / "a")
-    names = sorted(path.name for path in (tmp_path / "a-wav").iterdir())
-    assert names == ["0001.wav", "0002.wav", "mine.wav"]
+    names = sorted(path.name for path in (tmp_path / "a-wav").glob("*.wav"))
+    assert names == ["0001.wav", "0002.wav", "0042.wav", "mine.wav"]

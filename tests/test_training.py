@@ -3,7 +3,10 @@
 import contextlib
 import dataclasses
 import itertools
+import re
 import resource
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -20,6 +23,7 @@ from small_runs import (
     small_request,
 )
 
+import zoo as zoo_package
 from zoo.checkpoints import latest_checkpoint
 from zoo.commands import run as zoo
 from zoo.data.arrays import ArrayImages
@@ -104,10 +108,42 @@ def test_a_run_holds_what_its_page_says(run):
 
 
 @pytest.mark.backends
-def test_the_keras_file_and_the_checkpoint_are_the_same_model(run):
-    archived = keras.saving.load_model(run.model_path, safe_mode=True)
+@pytest.mark.parametrize("load", [keras.saving.load_model, zoo_package.load_model])
+def test_the_keras_file_and_the_checkpoint_are_the_same_model(run, load):
+    archived = load(run.model_path)
     assert np.array_equal(archived.sample(5, seed=2), load_model(run).sample(5, seed=2))
     assert archived.config.latent_size == 2
+
+
+@pytest.mark.parametrize("name", ["model.keras", "."])
+def test_the_model_is_loaded_in_a_fresh_process(run, name):
+    program = (
+        "import sys, zoo; model = zoo.load_model(sys.argv[1]); model.compile(); "
+        "print(type(model).__name__, model.sample(5, seed=2).sum())"
+    )
+    done = python(run, program, str(run.path / name))
+    name, total = done.stdout.split()
+    assert name == "VAE"
+    assert float(total) == pytest.approx(load_model(run).sample(5, seed=2).sum(), rel=1e-5)
+
+
+def test_the_script_of_the_card_runs_in_a_fresh_process(run):
+    [script] = re.findall(r"```\n(import os\n.*?)```", run.card_path.read_text(), re.S)
+    assert python(run, script).returncode == 0
+    assert (run.path / "samples.png").exists()
+    (run.path / "samples.png").unlink()
+
+
+def python(run, program, *arguments):
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, cwd=run.path, capture_output=True, text=True, check=True)
+
+
+def test_what_holds_no_model_is_not_loaded(tmp_path):
+    with pytest.raises(DataError, match=r"holds no 'model.keras'.*`zoo train --resume`"):
+        zoo_package.load_model(tmp_path)
+    with pytest.raises(DataError, match=r"none.keras' cannot be read: No such file"):
+        zoo_package.load_model(str(tmp_path / "none.keras"))
 
 
 def test_the_logged_terms_are_means_over_the_epoch(run, tmp_path):

@@ -43,3 +43,12 @@ def test_what_is_made_of_a_sound_can_be_heard_until_it_is_whole(tmp_path):
             heard = read_sound(path, 8000)
             assert np.allclose(heard, made(rows).examples()[0, :rows], atol=1e-4)
     assert not path.exists()
+
+
+def test_a_preview_leaves_a_file_of_its_name_alone(tmp_path):
+    path = tmp_path / "samples-preview.wav"
+    path.write_text("keep")
+    with growing_sound(path, 8000) as preview:
+        preview(made(20))
+        assert (tmp_path / "samples-preview-2.wav").exists()
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["keep"]

@@ -123,7 +123,7 @@ def test_a_model_of_sounds_is_trained_sampled_and_reported(folder, tmp_path, cap
     arguments = ["--data", str(folder), "--sample-rate", "4000", "--clip-seconds", "0.1"]
     assert zoo(["train", "murmur", *arguments, "--trim-silence", "--out", str(out)]) == 0
     assert (out / "samples" / "epoch-0001.png").exists()
-    assert len(list((out / "samples" / "epoch-0001-wav").iterdir())) == 8
+    assert len(list((out / "samples" / "epoch-0001-wav").glob("*.wav"))) == 8
     request = json.loads((out / "run.json").read_text())
     assert request["form"] == {"sample_rate_hz": 4000, "clip_seconds": 0.1, "trim_silence": True}
     assert request["config"] == {"sample_rate_hz": 4000, "length": 400}

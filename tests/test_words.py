@@ -72,6 +72,14 @@ def test_a_word_that_is_missing_is_named_with_a_suggestion():
         nearest_words(Words(ROYAL), "<unknown>")
 
 
+def test_a_word_is_found_however_its_accents_are_typed():
+    vectors = {**ROYAL, "▁caf\u00e9": (0.0, 0.2, 1.0)}
+    for word in ("caf\u00e9", "cafe\u0301", " caf\u00e9 "):
+        assert nearest_words(Words(vectors), word, 1)[0][0] == "apple"
+    with pytest.raises(DataError, match="lacks ' '"):
+        nearest_words(Words(vectors), " ")
+
+
 def test_the_map_shows_the_two_directions_in_which_words_differ_most():
     angles = np.array([0.0, 0.1, 2.0, 2.2, 4.0])
     points = np.stack([np.cos(angles), np.sin(angles), np.zeros(5)], axis=1)
@@ -115,6 +123,11 @@ def test_frequent_words_are_those_with_letters_in_the_order_of_the_vocabulary():
 def test_too_few_words_make_no_map():
     with pytest.raises(DataError, match="at least 3 words"):
         word_map(Words(ROYAL), ["king", "queen"])
+
+
+def test_an_unknown_method_makes_no_map():
+    with pytest.raises(DataError, match=r"method must be 'pca' or 'tsne'\. Received: 'umap'"):
+        word_map(Words(ROYAL), ["king", "queen", "man"], method="umap")
 
 
 def test_what_holds_no_vectors_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""A zoo of generative models on Keras 3: `create` one, `fit` it, `sample` from it.
+"""A zoo of generative models on Keras 3: `create` or load one, `fit` it, `sample` from it.
 
 Importing `zoo` imports neither Keras nor a backend; the public names are fetched on first use.
 """
@@ -6,6 +6,7 @@ Importing `zoo` imports neither Keras nor a backend; the public names are fetche
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zoo.archives import load_archive as load_model
     from zoo.card import ModelCard
     from zoo.config import Preset
     from zoo.data import load as load_data
@@ -21,6 +22,7 @@ _LAZY = {
     "TrainingDoctor": "zoo.doctor:TrainingDoctor",
     "ZooError": "zoo.errors:ZooError",
     "load_data": "zoo.data:load",
+    "load_model": "zoo.archives:load_archive",
 }
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "__version__",
     "create",
     "load_data",
+    "load_model",
 ]
 
 

@@ -18,18 +18,33 @@ from zoo.checkpoints import parse_json
 from zoo.data.files import open_file, shown
 from zoo.errors import DataError
 
+ARCHIVE_FILE = "model.keras"  # in the folder of a run
 MOST_CONFIG_BYTES = 64 * 1024**2  # a vocabulary of a million words takes half of it
 
 _CONFIG = "config.json"
 _MEMBERS = {"metadata.json", _CONFIG, "model.weights.h5"}
 
 
-def load_archive(path: Path) -> Any:
-    """Return the model in a `.keras` archive, with its weights, not compiled.
+def load_archive(path: str | Path) -> Any:
+    """Return the model in a `.keras` archive, with its weights, on any backend.
+
+    It is not compiled: call `compile` to train it further.
+
+    Args:
+        path: The archive, or the folder of a run, whose `model.keras` is taken.
 
     Raises:
         DataError: If there is none, or it is not what `model.save` writes of a model of the zoo.
     """
+    path = Path(path).expanduser()
+    if path.is_dir():
+        folder, path = path, path / ARCHIVE_FILE
+        if not path.exists():
+            raise DataError(
+                f"'{shown(folder)}' holds no '{ARCHIVE_FILE}'. Expected: a '.keras' file, or the "
+                "folder of a run that was trained to its end; `zoo train --resume` goes on with "
+                "one that was not."
+            )
     try:
         with open_file(path) as file, zipfile.ZipFile(file) as archive:
             _check(archive)

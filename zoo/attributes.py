@@ -52,13 +52,26 @@ def find_direction(latents: np.ndarray, has_attribute: np.ndarray, *, seed: int 
 
     Args:
         latents: Latent vectors (N, Z).
-        has_attribute: Whether each has the attribute, (N,).
+        has_attribute: Whether each has the attribute, (N,): booleans, or 0 and 1.
         seed: Seed of the parts that are held out in turn, to judge the direction.
 
     Raises:
-        DataError: If there are fewer than five with the attribute, or without.
+        DataError: If there are fewer than five with the attribute, or without, or not as many
+            labels as latent vectors, or a latent vector that is not finite.
     """
-    counts = np.bincount(has_attribute.astype(int), minlength=2)
+    has_attribute = np.asarray(has_attribute, bool)
+    if np.ndim(latents) != 2 or has_attribute.shape != np.shape(latents)[:1]:
+        raise DataError(
+            "A direction needs latent vectors (N, Z) and a label for each, (N,). Received: "
+            f"latents {np.shape(latents)}, labels {has_attribute.shape}."
+        )
+    lost = np.count_nonzero(~np.isfinite(latents).all(axis=1))
+    if lost:
+        raise DataError(
+            f"Latent vectors must be finite numbers. Received: {lost} of {len(latents)} that are "
+            "not. Leave them out, or look at the model that encoded them."
+        )
+    counts = np.bincount(has_attribute, minlength=2)
     if counts.min() < FOLDS:
         raise DataError(
             f"A direction needs {FOLDS} examples with the attribute and {FOLDS} without, or more. "

@@ -10,6 +10,7 @@ another, for the loop of `zoo.making`.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import keras
@@ -26,6 +27,7 @@ from zoo.making import MakesElements, Watch
 
 
 LOGITS_PER_CALL = 2**26  # 256 MiB; the network holds a few times as much
+ROUNDING = 1e-6  # how far beyond its range a value may lie
 
 
 class AutoregressiveModel(MakesElements, ClassConditional, PlayerModel):
@@ -41,6 +43,7 @@ class AutoregressiveModel(MakesElements, ClassConditional, PlayerModel):
 
     likelihood_kind: Literal["exact"] = "exact"
     samples_slowly: ClassVar[bool] = True
+    value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)  # of an example in its public form
     network: keras.layers.Layer
 
     def __init__(self, config: Any, **kwargs: Any):
@@ -72,6 +75,55 @@ class AutoregressiveModel(MakesElements, ClassConditional, PlayerModel):
         """Return the optimizer that the paper uses."""
         raise NotImplementedError
 
+    # What it can be given.
+
+    @property
+    def example_shape(self) -> tuple[int | None, ...]:
+        """Shape of an example, (...); None for an axis of any length."""
+        return self.values(np.zeros((1, *self.element_shape), "int32")).shape[1:]
+
+    def check_form(self, x: Any) -> None:
+        """Raise DataError unless examples have the model's shape and are floating-point numbers.
+
+        They may be tensors, which are not waited for: values are not looked at.
+        """
+        expected, given = self.example_shape, tuple(x.shape[1:])
+        same = (size in (None, other) for size, other in zip(expected, given, strict=False))
+        if len(given) != len(expected) or not all(same):
+            raise DataError(
+                f"Each example must have the shape {shape_text(expected)}. Received: "
+                f"{shape_text(given)}. Cut or resize them, or build the model for that shape."
+            )
+        dtype = keras.backend.standardize_dtype(x.dtype)
+        if "float" not in dtype:
+            least, most = self.value_range
+            raise DataError(
+                f"Examples must be floating-point numbers between {least:g} and {most:g}. "
+                f"Received: {dtype}. Scale and convert them to float32."
+            )
+
+    def checked(self, x: Any) -> np.ndarray:
+        """Return examples (B, ...) as an array.
+
+        Raises:
+            DataError: If they have another shape than the model's, or a value that it has not.
+        """
+        x = np.asarray(ops.convert_to_numpy(x))
+        self.check_form(x)
+        least, most = self.value_range
+        if x.size and not (x.min() >= least - ROUNDING and x.max() <= most + ROUNDING):
+            raise DataError(
+                f"The values of examples must lie between {least:g} and {most:g}. Received: from "
+                f"{x.min():g} to {x.max():g}. Scale them, and leave out what is no number."
+            )
+        return x.astype("float32", copy=False)
+
+    def check_arrays(self, x: Any, y: Any) -> None:
+        """Raise DataError where examples or labels that `fit` is given as arrays do not suit."""
+        super().check_arrays(x, y)
+        if x is not None:
+            self.checked(x)
+
     # Training.
 
     def players(self) -> list[Player]:
@@ -94,9 +146,11 @@ class AutoregressiveModel(MakesElements, ClassConditional, PlayerModel):
         return {"nll_nats": nll, "nll_bits_per_dim": nll / (rows * columns * np.log(2.0))}
 
     def element_nats(self, x: Any, labels: Any, training: bool = False) -> Any:
-        """Return -log p (B, R, M) of each element of examples (B, ...), as tensors."""
+        """Return -log p (B, R, M) of each element of examples (B, ...), as tensors; see `doubt`."""
+        self.check_form(x)
         codes = self.codes(x)
-        return code_nats(self.logits(codes, self.told_of(codes, labels), training), codes)
+        nats = code_nats(self.logits(codes, self.told_of(codes, labels), training), codes)
+        return nats + ops.reshape(doubt(x), ops.shape(nats))
 
     def told_of(self, codes: Any, labels: Any) -> Any:
         """Return what the network is told of given examples, codes (B, R, M) and labels (B,)."""
@@ -109,10 +163,15 @@ class AutoregressiveModel(MakesElements, ClassConditional, PlayerModel):
         return self.labels_for(count, labels)
 
     def log_likelihood(self, x: Any, labels: Any = None, *, seed: int = 0) -> np.ndarray:
-        """Return log p(x) in nats, (B,), of examples (B, ...); the seed changes nothing."""
-        logits = math.prod(self.element_shape) * self.levels  # of one example
+        """Return log p(x) in nats, (B,), of examples (B, ...); the seed changes nothing.
+
+        Raises:
+            DataError: If examples or labels do not suit the model.
+        """
+        x, labels = self.checked(x), self.labels_of(len(x), labels)
+        logits = math.prod(x.shape[1:]) * self.levels  # of one example
         batch = max(1, min(self.examples_per_call, LOGITS_PER_CALL // logits))
-        nats = in_batches(self.nats_compiled, batch, x, self.needed(labels))
+        nats = in_batches(self.nats_compiled, batch, x, labels)
         return -nats.sum((1, 2), dtype=np.float64).astype("float32")
 
     def sample(
@@ -161,16 +220,65 @@ class AutoregressiveModel(MakesElements, ClassConditional, PlayerModel):
             labels: Labels (B,).
             temperature: As in `sample`.
             watch: Called as the making goes on, some forty times a batch.
+
+        Raises:
+            DataError: If what is known, or a label, does not suit the model.
+        """
+        x, known = self.known_part(x, known)
+        told, sampling = self.told_for(len(x), labels), {"temperature": temperature}
+        return self.fill(x, known, told, seed=seed, sampling=sampling, watch=watch)
+
+    def known_part(self, x: Any, known: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return examples (B, ...) with 0 for what is not known, and what is, booleans (B, ...).
+
+        Raises:
+            DataError: If the shapes differ, or what is known does not suit the model.
         """
         x, known = np.asarray(x, "float32"), np.asarray(known, bool)
         if known.shape != x.shape:
             raise DataError(f"known must have the shape of x, {x.shape}. Received: {known.shape}.")
-        filled = np.where(known, x, np.float32(0))
-        codes = ops.convert_to_numpy(self.codes(ops.convert_to_tensor(filled)))
-        given, told = known.reshape(codes.shape), self.told_for(len(x), labels)
-        sampling = {"temperature": temperature}
+        return self.checked(np.where(known, x, np.float32(0))), known
+
+    def fill(
+        self,
+        x: np.ndarray,
+        known: np.ndarray,
+        told: Any,
+        *,
+        seed: int,
+        sampling: Mapping[str, float],
+        watch: Watch | None = None,
+    ) -> np.ndarray:
+        """Return examples (B, ...) that equal `x` where `known` is true; the rest is drawn.
+
+        Args:
+            x: Examples (B, ...), as `known_part` returns them.
+            known: Booleans (B, ...).
+            told: What the network is told, as `told_for` returns it.
+            seed: Decides the draws.
+            sampling: What changes the distribution of the draws.
+            watch: Called as the making goes on, some forty times a batch.
+        """
+        codes = ops.convert_to_numpy(self.codes(ops.convert_to_tensor(x)))
+        given = known.reshape(codes.shape)
         made = self.make(codes, given, told, seed=seed, sampling=sampling, watch=watch)
         return np.where(known, x, made)
+
+
+def doubt(x: Any) -> Any:
+    """Return 0 where examples (...) are numbers, and NaN where they are not.
+
+    A value that is no number has a code like others, and a likelihood; added to it, this makes the
+    loss NaN, so that training stops.
+    """
+    x = ops.cast(x, "float32")
+    return x - x
+
+
+def shape_text(shape: Sequence[int | None]) -> str:
+    """Return a shape as people write it."""
+    sizes = ["any" if size is None else str(size) for size in shape]
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
 
 def code_nats(logits: Any, codes: Any) -> Any:

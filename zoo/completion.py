@@ -26,9 +26,10 @@ from zoo.data.pixels import UnusableImageError, decode, read_header
 from zoo.data.sound_files import read_sound
 from zoo.errors import DataError, ZooError
 from zoo.media.latent_subject import find_label
+from zoo.metrics.evaluation import load_examples
 from zoo.metrics.examples import known_labels, takes_class
 from zoo.planning import card_of, held_out
-from zoo.protocols import Completes
+from zoo.protocols import Completes, Follows, supports
 from zoo.registry import printable
 from zoo.runs import Run
 from zoo.training import load_model
@@ -151,21 +152,25 @@ def complete_run(
     files: Sequence[Path] = (),
     numbers: Sequence[int] | None = None,
     count: int = 4,
+    data: str | None = None,
+    split: str | None = None,
     class_name: str | None = None,
     variants: int = 4,
     seed: int = 0,
     temperature: float | None = None,
 ) -> Completion:
-    """Complete files or held-out examples by the model of a run.
+    """Complete files or examples of data by the model of a run.
 
     Args:
         run: The run, on its backend.
         given: How much of each is given.
-        files: Files of the model's kind of data; none takes held-out examples.
-        numbers: Numbers of held-out examples; None takes `count` from all over the split.
+        files: Files of the model's kind of data; none takes examples of data.
+        numbers: Numbers of examples; None takes `count` from all over the split.
         count: How many, where no numbers are given; fewer if there are fewer.
+        data: Name or path of other data than the run's own.
+        split: Split of the data; None takes what was held out.
         class_name: The class to complete them as, where the model takes one; without it each
-            held-out example has its own.
+            example of the data has its own.
         variants: Different completions of each, V.
         seed: Decides the completions.
         temperature: Below 1 for more usual ones, where the model takes it.
@@ -188,7 +193,7 @@ def complete_run(
         spec = _spec(run, model)
         begun = _read_files(spec, files, given.mask(spec))
     else:
-        dataset = held_out(run)
+        dataset = load_examples(run, model, data, split, with_classes=class_name is None)
         spec = _completable(dataset.spec, name)
         given.mask(spec)  # what does not suit it is refused before anything is read
         begun = _read_numbers(dataset, _choose(dataset, count) if numbers is None else numbers)
@@ -196,6 +201,10 @@ def complete_run(
     options: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
     if begun.labels is not None:
         options["labels"] = np.repeat(begun.labels, variants)
+    if supports(model, Follows):
+        exists = np.arange(begun.x.shape[1]) < np.array(begun.lengths)[:, None]  # (P, T)
+        frames = cast("Follows", model).frames(begun.x, exists)
+        options["frames"] = np.repeat(frames, variants, axis=0)
     x = np.repeat(begun.x, variants, axis=0)  # (P * V, ...)
     ends = isinstance(spec, StrokesSpec | TokensSpec)
     known = np.stack([given.mask(spec, length if ends else None) for length in begun.lengths])
@@ -293,8 +302,8 @@ def _read_file(spec: Completable, path: Path) -> np.ndarray:
     if isinstance(spec, WaveformSpec):
         return read_sound(path, spec.sample_rate_hz)
     raise ZooError(
-        f"Of {spec.kind} data, examples of the run's data are completed, and no files. Leave out "
-        f"'{printable(str(path))}', and give numbers with --index."
+        f"Of {spec.kind} data, numbered examples are completed, of the run's data or of a file. "
+        f"Give it as --data '{printable(str(path))}', and numbers with --index."
     )
 
 

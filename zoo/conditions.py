@@ -54,11 +54,20 @@ class ClassConditional:
         Raises:
             DataError: If there are not as many as examples, or one is not among the classes.
         """
-        if not self.takes_labels:
-            return None
-        if labels is None:
+        if self.takes_labels and labels is None:
             return np.arange(count, dtype="int32") % self.config.class_count
-        labels = np.asarray(labels, "int32")
+        return self.labels_of(count, labels)
+
+    def labels_of(self, count: int, labels: Any) -> np.ndarray | None:
+        """Return the labels (B,) of given examples; None if the model takes none.
+
+        Raises:
+            DataError: If there are none, not as many as examples, or one is not among the classes.
+        """
+        labels = self.needed(labels)
+        if labels is None:
+            return None
+        labels = np.asarray(ops.convert_to_numpy(labels), "int32")
         if labels.shape != (count,):
             raise DataError(f"labels must have shape ({count},). Received: {labels.shape}.")
         if count and not 0 <= labels.min() <= labels.max() < self.config.class_count:
@@ -67,3 +76,9 @@ class ClassConditional:
                 f"{labels.min()} to {labels.max()}."
             )
         return labels
+
+    def check_arrays(self, x: Any, y: Any) -> None:
+        """Raise DataError where one of the labels that `fit` is given is not among the classes."""
+        super().check_arrays(x, y)  # type: ignore[misc]  # of the model
+        if y is not None:
+            self.labels_of(len(y), y)

@@ -71,9 +71,11 @@ def interpolate(
     """
     if steps < 2:
         raise ConfigError(f"steps must be 2 or more. Received: {steps}.")
-    line = {"slerp": slerp, "lerp": lerp}[method]
+    lines = {"slerp": slerp, "lerp": lerp}
+    if method not in lines:
+        raise ConfigError(f"method must be one of {', '.join(lines)}. Received: {method!r}.")
     t = np.linspace(0, 1, steps)  # (S,)
-    latents = line(latents_a[:, None], latents_b[:, None], t)  # (P, S, Z)
+    latents = lines[method](latents_a[:, None], latents_b[:, None], t)  # (P, S, Z)
     labels = None
     if labels_a is not None and labels_b is not None:
         labels = np.where(t < 0.5, labels_a[:, None], labels_b[:, None]).reshape(-1)

@@ -152,9 +152,11 @@ class MakesElements:
             sampling: What changes the distribution of the draws.
             watch: Called as the making goes on, some forty times a batch.
         """
-        if sampling["temperature"] < 0:
+        if not sampling["temperature"] >= 0:
             raise DataError(f"temperature must be at least 0. Received: {sampling['temperature']}.")
         count, rows, columns = known.shape
+        if not count:
+            return self.values(elements)
         batch = min(count, self.examples_per_call)
         part = rows if watch is None else max(1, rows // WATCHED_PARTS)
         # From one stream for all elements, so that neither batches nor parts change an example.

@@ -17,6 +17,7 @@ from zoo.runs import Run, RunRequest, differences
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 DEFAULT_PRESET = "laptop"
 NO_AUGMENTATION = "none"
+_PLACES = ("data_b", "embeddings")  # what in a form may be a path
 _AUGMENTATIONS: Mapping[Kind, str] = {
     "image": "zoo.data.augment:Augmentation",
     "strokes": "zoo.data.stroke_augmentation:StrokeAugmentation",
@@ -81,6 +82,7 @@ def plan(model: str, asked: Asked) -> RunRequest:
     # A preset speaks of its own data alone.
     form = dict(asked.form if asked.data else {**preset.form, **asked.form})
     from zoo.data import load
+    from zoo.data.sources import located
 
     dataset = load(data, kind=card.kind, **form)
     values = {**preset.config, **overrides}
@@ -96,8 +98,8 @@ def plan(model: str, asked: Asked) -> RunRequest:
         package_version=entry.version,
         preset=preset_name,
         config=to_json(config),
-        data=data,
-        form=form,
+        data=located(data),
+        form=form | {name: located(form[name]) for name in _PLACES if form.get(name) is not None},
         augment=augment,
         fingerprint=dataset.fingerprint,
         epochs=lasts[0],
@@ -108,6 +110,7 @@ def plan(model: str, asked: Asked) -> RunRequest:
         precision=asked.precision or preset.precision,
         versions=backends.versions(backend),
         devices=asked.devices or 1,
+        class_names=list(getattr(dataset.spec, "class_names", ())),
     )
 
 
@@ -125,8 +128,14 @@ def plan_resume(run: Run, model: str | None, asked: Asked) -> RunRequest:
     given = {
         name: value
         for name, value in dataclasses.asdict(asked).items()
-        if value is not None and name not in ("overrides", "form")
+        if value is not None and name not in ("overrides", "data", "form")
     }
+    form = dict(asked.form)
+    if asked.data is not None:
+        given["data"] = _as_recorded(asked.data, recorded.data)
+    for name in _PLACES:
+        if form.get(name) is not None:
+            form[name] = _as_recorded(form[name], recorded.form.get(name))
     if asked.epochs is not None or asked.steps is not None:
         given |= {"epochs": asked.epochs, "steps": asked.steps}
     config = make_config(
@@ -135,7 +144,7 @@ def plan_resume(run: Run, model: str | None, asked: Asked) -> RunRequest:
     wanted = dataclasses.replace(
         recorded,
         **{"model": model or recorded.model, **given, "config": to_json(config)},
-        form={**recorded.form, **asked.form},
+        form={**recorded.form, **form},
     )
     if not differences(wanted, recorded):
         backends.use_backend(recorded.backend)
@@ -177,6 +186,18 @@ def load_dataset(run: Run, split: str) -> Dataset:
             "Restore them, or name other data with --data."
         )
     return train if split == "train" else data_of(request, split)
+
+
+def class_names_of(run: Run) -> tuple[str, ...]:
+    """Return the names of the classes of a run's data, which may be gone by now.
+
+    Raises:
+        RunError: If the run has no names, and its training data have changed since.
+    """
+    if run.request.class_names is not None:
+        return tuple(run.request.class_names)
+    # The run was made before they were kept.
+    return tuple(getattr(load_dataset(run, "train").spec, "class_names", ()))
 
 
 def held_out(run: Run, train: Dataset | None = None) -> Dataset:
@@ -235,6 +256,13 @@ def data_of(request: RunRequest, split: str) -> Dataset:
     from zoo.data import load
 
     return load(request.data, split=split, kind=card_of(request).kind, **request.form)
+
+
+def _as_recorded(name: str, recorded: str | None) -> str:
+    """Return the name that a run has for data, where the one given means the same."""
+    from zoo.data.sources import located
+
+    return name if recorded is None or located(name) != located(recorded) else recorded
 
 
 def _with_data_values(

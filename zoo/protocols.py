@@ -127,6 +127,18 @@ class Completes(Protocol):
 
 
 @runtime_checkable
+class Follows(Protocol):
+    """A model that makes examples after a signal of a few numbers for each part of them.
+
+    Its `sample` and `complete` take `frames`, the signals (N, F, C) to follow.
+    """
+
+    def frames(self, x: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
+        """Return the signals (B, F, C) of examples (B, ...); `known`: what there is of them."""
+        ...
+
+
+@runtime_checkable
 class Translates(Protocol):
     """A model between two domains."""
 

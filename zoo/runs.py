@@ -51,7 +51,7 @@ class RunRequest:
         package_version: Version of that distribution.
         preset: Name of the preset, or None.
         config: The model's configuration in its JSON form.
-        data: What `--data` was given.
+        data: What `--data` was given; a path in full.
         form: Form that the data were asked for in, by field of `zoo.data.forms`.
         augment: What `--augment` was given, or None.
         fingerprint: Fingerprint of the data.
@@ -63,6 +63,7 @@ class RunRequest:
         precision: Keras dtype policy.
         versions: Version of zoo, Keras, the backend, Python, by name.
         devices: Devices that share each batch out.
+        class_names: Name of each class of the data; None in runs that were made before it was kept.
     """
 
     model: str
@@ -82,6 +83,7 @@ class RunRequest:
     precision: str
     versions: dict[str, str]
     devices: int = 1
+    class_names: list[str] | None = None
 
 
 class Run:
@@ -100,7 +102,7 @@ class Run:
         self.metrics_path = path / "metrics.jsonl"
         self.findings_path = path / "findings.jsonl"  # of the doctor; none: no file
         self.evaluation_path = path / "evaluation.json"  # what `zoo evaluate` measured last
-        self.model_path = path / "model.keras"
+        self.model_path = path / "model.keras"  # for `zoo.load_model`
         self.report_path = path / "report.html"
         self.card_path = path / "README.md"
         self._undo = ExitStack()  # of the folders that `create` made
@@ -344,6 +346,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return any(_fits(value, argument) for argument in arguments)
     if kind is dict:
         return isinstance(value, dict) and all(_fits(v, arguments[1]) for v in value.values())
+    if kind is list:
+        return isinstance(value, list) and all(_fits(v, arguments[0]) for v in value)
     if kind is tuple:
         same_length = isinstance(value, list) and len(value) == len(arguments)
         return same_length and all(map(_fits, value, arguments))

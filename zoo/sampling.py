@@ -26,8 +26,9 @@ from zoo.media import save_samples
 from zoo.media.captioned import save_captioned_rows
 from zoo.media.latent_page import Page, PicturePage, page_of
 from zoo.media.latent_subject import page_path
+from zoo.media.samples import samples_path
 from zoo.metrics.examples import choose
-from zoo.planning import card_of, held_out, load_dataset
+from zoo.planning import card_of, class_names_of, held_out, load_dataset
 from zoo.protocols import Conditional, GenerativeModel, Illustrates, supports
 from zoo.runs import Run
 from zoo.training import load_model
@@ -114,7 +115,7 @@ def write_samples(
             _write_sections(run, model, page, temperatures, given, count=count, seed=seed, out=out)
         ]
     with ExitStack() as stack:
-        path = out or run.path / "samples"
+        path = samples_path(kind, out or run.path / "samples")
         preview = None
         if kind == "waveform":
             heard = path.with_name(f"{path.stem}-preview.wav")
@@ -226,7 +227,7 @@ def _label(run: Run, model: Any, class_name: str) -> int:
             f"'{run.request.model}' as trained in '{run.path}' takes no class. Train it with --set "
             "class_conditional=true if it has that field, or leave out --class."
         )
-    names = load_dataset(run, "train").spec.class_names  # type: ignore[union-attr]
+    names = class_names_of(run)
     if class_name not in names:
         raise ZooError(
             f"Unknown class '{class_name}'.{did_you_mean(class_name, names)} Classes: "

@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from keras import ops
 
-from zoo.conditions import ClassConditional
 from zoo.engine import PlayerModel, compile_function, in_batches
 from zoo.errors import ConfigError, DataError
 from zoo.making import MakesElements, Watch
@@ -25,7 +24,7 @@ from zoo.variational import Variational
 CANDIDATES = 64  # latent vectors, of which one is taken for a beginning
 
 
-class SequenceVAE(MakesElements, Variational, ClassConditional, PlayerModel):
+class SequenceVAE(MakesElements, Variational, PlayerModel):
     """A model of sequences with a latent vector for each, or with none.
 
     A subclass sets its networks, and says what q(z|x) and p(x|z) are (`posterior`, `step_nats`),
@@ -183,7 +182,7 @@ class SequenceVAE(MakesElements, Variational, ClassConditional, PlayerModel):
         x, known = np.asarray(x), np.asarray(known, bool)
         if known.shape != x.shape:
             raise DataError(f"known must have the shape of x, {x.shape}. Received: {known.shape}.")
-        given = np.asarray(np.all(known.reshape(*known.shape[:2], -1), axis=-1))  # (B, T)
+        given = np.asarray(known.all(axis=tuple(range(2, known.ndim))))  # (B, T)
         x = np.where(known, x, self.end_element()).astype(x.dtype)
         return self.generate(
             len(x),
@@ -199,8 +198,8 @@ class SequenceVAE(MakesElements, Variational, ClassConditional, PlayerModel):
         self, x: Any, labels: Any = None, *, importance_samples: int = 1, seed: int = 0
     ) -> np.ndarray:
         """Return log p(x) in nats, (B,), of sequences (B, T, ...), or a lower bound on it."""
-        labels = self.needed(labels)
         if not self.has_latents:
+            labels = self.labels_of(len(x), labels)
             nats = in_batches(self.nats_compiled, self.encoded_per_call, x, labels, None)
             return -nats.sum(axis=(1, 2))
         samples = {"importance_samples": importance_samples, "seed": seed}

@@ -14,6 +14,7 @@ from zoo.data.pipeline import for_fit
 from zoo.engine.devices import shared_among
 from zoo.engine.state import restore_state
 from zoo.errors import DataError, RunError, ZooError
+from zoo.metrics.examples import warn_of_lost_levels
 from zoo.planning import augmentation, build_model, card_of, held_out, load_dataset
 from zoo.recording import Recorder
 from zoo.runs import REQUEST_FILE, Run, RunRequest
@@ -83,6 +84,7 @@ class Trainer:
                 f"Files left out: {len(dataset.skipped)}, such as {some}. `zoo data info "
                 f"{request.data}` names them all."
             )
+        warn_of_lost_levels(model, dataset)
         _check_turn(dataset, request.batch_size, model.slices)
         batches = Batches(
             dataset,

@@ -17,12 +17,14 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.conditions import ClassConditional
 from zoo.engine import compile_function, in_batches
+from zoo.errors import DataError
 
 # Shapes: B batch, Z latent size, K importance samples, ... one example in its public form.
 
 
-class Variational:
+class Variational(ClassConditional):
     """Mixed into a `PlayerModel` whose configuration has `latent_size`.
 
     A subclass says what q(z|x) and p(x|z) are.
@@ -60,6 +62,7 @@ class Variational:
 
     def encode(self, x: Any, labels: Any = None) -> np.ndarray:
         """Return the mean of q(z|x), (B, Z), for examples (B, ...)."""
+        labels = self.labels_of(len(x), labels)
         return in_batches(self.mean_compiled, self.encoded_per_call, x, labels)
 
     def log_likelihood(
@@ -69,7 +72,17 @@ class Variational:
 
         With one importance sample it is a draw of the evidence lower bound; with K it is the
         importance-weighted bound, which rises to log p(x) as K grows.
+
+        Raises:
+            DataError: If there is not at least one importance sample, or labels do not suit.
         """
+        if importance_samples < 1:
+            raise DataError(
+                f"importance_samples must be at least 1. Received: {importance_samples}."
+            )
+        labels = self.labels_of(len(x), labels)
+        if not len(x):
+            return np.zeros(0, "float32")
         samples = min(importance_samples, self.decoded_per_call)
         size = min(max(1, self.decoded_per_call // samples), len(x))
         bounds = []
@@ -77,7 +90,7 @@ class Variational:
             for start in range(0, len(x), size):
                 # The last batch is filled up, so that the function is compiled for one shape only.
                 indices = np.minimum(np.arange(start, start + size), len(x) - 1)
-                batch_labels = None if labels is None else np.asarray(labels)[indices]
+                batch_labels = None if labels is None else labels[indices]
                 chunks = []
                 for first in range(0, importance_samples, samples):
                     count = min(samples, importance_samples - first)

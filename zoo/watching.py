@@ -4,6 +4,7 @@ import inspect
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +46,18 @@ def watched(
 def growing_sound(path: Path, sample_rate_hz: int) -> Iterator[Callable[[Any], None]]:
     """Yield a preview that writes what is made of the first sound of a batch to `path`.
 
-    The file is removed when the making has ended.
+    The file is removed when the making has ended. One that is there already stays as it is, and the
+    preview has a number behind its name.
     """
     from zoo.media.sound import save_sounds
 
+    names = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    heard = next(name for name in chain([path], names) if not name.exists())
+
     def preview(made: Any) -> None:
-        save_sounds(made.examples()[:1, : made.rows], sample_rate_hz, path)
+        save_sounds(made.examples()[:1, : made.rows], sample_rate_hz, heard)
 
     try:
         yield preview
     finally:
-        path.unlink(missing_ok=True)
+        heard.unlink(missing_ok=True)

@@ -6,11 +6,11 @@ Nearness is the cosine of the angle between two vectors.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
-from zoo.data.vocabulary import SPACE, UNKNOWN
+from zoo.data.vocabulary import SPACE, UNKNOWN, normalized
 from zoo.errors import DataError, RunError, did_you_mean
 
 # Shapes: V vocabulary, D vector size, N words chosen.
@@ -69,8 +69,11 @@ def word_map(
         seed: Of t-SNE.
 
     Raises:
-        DataError: If there are fewer than three words, or the vocabulary lacks one.
+        DataError: If there are fewer than three words, the vocabulary lacks one, or the method is
+            unknown.
     """
+    if method not in get_args(MapMethod):
+        raise DataError(f"method must be 'pca' or 'tsne'. Received: '{method}'.")
     if len(words) < 3:
         raise DataError(f"A map needs at least 3 words. Received: {len(words)}.")
     vectors = unit_vectors(model)[[word_index(model, word) for word in words]]  # (N, D)
@@ -128,10 +131,8 @@ def load_word_vectors(path: str) -> tuple[tuple[str, ...], np.ndarray]:
     """
     from zoo.archives import load_archive
 
-    given = Path(path).expanduser()
-    archive = given / "model.keras" if given.is_dir() else given
     try:
-        model = load_archive(archive)
+        model = load_archive(path)
     except DataError as error:
         raise DataError(
             f"No vectors of words can be read from '{path}': {error} Expected: a run of a model "
@@ -151,9 +152,9 @@ def word_index(model: HasWordVectors, word: str) -> int:
     Raises:
         DataError: If the vocabulary lacks it.
     """
-    tokens = _tokens(model)
-    for token in (SPACE + word, word):
-        if word and token in tokens[UNKNOWN + 1 :]:
+    tokens, typed = _tokens(model), normalized(word)
+    for token in (SPACE + typed, typed):
+        if typed and token in tokens[UNKNOWN + 1 :]:
             return tokens.index(token)
     words = [token.removeprefix(SPACE) for token in tokens[UNKNOWN + 1 :]]
     raise DataError(

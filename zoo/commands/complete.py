@@ -5,7 +5,14 @@ from typing import Literal
 
 import click
 
-from zoo.commands.latent_options import Numbers, count_option, run_argument, show_page
+from zoo.commands.latent_options import (
+    Numbers,
+    count_option,
+    data_option,
+    run_argument,
+    show_page,
+    split_option,
+)
 from zoo.commands.options import MOST, MOST_SPREAD, FilePath, Number, Text, say
 
 
@@ -29,8 +36,10 @@ from zoo.commands.options import MOST, MOST_SPREAD, FilePath, Number, Text, say
     type=click.IntRange(0, MOST),
     help="First frames of a film that are given.  [default: a half]",
 )
-@click.option("--index", type=Numbers(), help="Numbers of held-out examples, as in 3,14.")
-@count_option("Held-out examples, where no numbers are given.", 4, 1000)
+@click.option("--index", type=Numbers(), help="Numbers of examples of the data, as in 3,14.")
+@count_option("Examples of the data, where no numbers are given.", 4, 1000)
+@data_option
+@split_option
 @click.option(
     "--class", "class_name", type=Text(), help="What to complete them as, for models that take one."
 )
@@ -62,6 +71,8 @@ def complete(
     frames: int | None,
     index: tuple[int, ...] | None,
     count: int,
+    data: str | None,
+    split: str | None,
     class_name: str | None,
     variants: int,
     seed: int,
@@ -71,10 +82,15 @@ def complete(
     """Complete begun examples by the model of a RUN.
 
     FILES are images, WAV files or GIF films, as the model was trained on; without any, held-out
-    examples of its data are completed. A part of each is given, and the model makes the rest.
+    examples of its data are completed, or examples of --data, such as a file of your own sketches
+    or text. A part of each is given, and the model makes the rest.
     """
-    if files and index is not None:
-        raise click.UsageError("Give files, or examples of the data with --index.")
+    source = click.get_current_context().get_parameter_source("count")
+    counted = source is not click.core.ParameterSource.DEFAULT
+    if files and (counted or index is not None or data is not None or split is not None):
+        raise click.UsageError(
+            "Give files, or examples of the data with --index, --count, --data and --split."
+        )
     if fraction is not None and seconds is not None:
         raise click.UsageError("Give --fraction or --seconds, not both.")
     from zoo.planning import open_run
@@ -91,6 +107,8 @@ def complete(
         files=files,
         numbers=index,
         count=count,
+        data=data,
+        split=split,
         class_name=class_name,
         variants=variants,
         seed=seed,

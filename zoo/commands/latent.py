@@ -40,12 +40,21 @@ for _command in (captions, neighbours, analogy, word_map):
 @latent.command("sheet")
 @run_argument
 @count_option("Pictures.", 100, 1000)
+@data_option
 @split_option
 @seed_option
 @out_option("sheet")
-def sheet(*, run: Path, count: int, split: str | None, seed: int, out: Path | None) -> None:
+def sheet(
+    *,
+    run: Path,
+    count: int,
+    data: str | None,
+    split: str | None,
+    seed: int,
+    out: Path | None,
+) -> None:
     """Draw examples or samples of a RUN with their numbers, to choose from."""
-    subject = open_subject(run, split=split, seed=seed)
+    subject = open_subject(run, data=data, split=split, seed=seed)
     from zoo.media.latent_pictures import draw_sheet
 
     path = draw_sheet(subject, count, out=out)
@@ -66,6 +75,7 @@ def sheet(*, run: Path, count: int, split: str | None, seed: int, out: Path | No
     show_default=True,
     help="On an arc, or on a straight line.",
 )
+@data_option
 @split_option
 @seed_option
 @out_option("interpolate")
@@ -77,6 +87,7 @@ def interpolate(
     count: int,
     steps: int,
     method: Literal["slerp", "lerp"],
+    data: str | None,
     split: str | None,
     seed: int,
     out: Path | None,
@@ -87,7 +98,7 @@ def interpolate(
     """
     if (first is None) != (last is None):
         raise click.UsageError("Give both --from and --to, or neither.")
-    subject = open_subject(run, split=split, seed=seed)
+    subject = open_subject(run, data=data, split=split, seed=seed)
     import numpy as np
 
     from zoo.media.latent_pictures import draw_interpolation, draw_pairs
@@ -123,6 +134,7 @@ def interpolate(
     show_default=True,
     help="Rows at the most; those that change the picture most come first.",
 )
+@data_option
 @split_option
 @seed_option
 @out_option("traverse")
@@ -133,12 +145,13 @@ def traverse(
     steps: int,
     span: float,
     dimensions: int,
+    data: str | None,
     split: str | None,
     seed: int,
     out: Path | None,
 ) -> None:
     """Draw what each latent dimension of a RUN's model does to an example or sample."""
-    subject = open_subject(run, split=split, seed=seed)
+    subject = open_subject(run, data=data, split=split, seed=seed)
     from zoo.media.latent_pictures import draw_traversal
 
     path, order = draw_traversal(
@@ -200,6 +213,7 @@ def manifold(*, run: Path, size: int, class_name: str | None, out: Path | None) 
 @run_argument
 @click.option("--plus", type=Numbers(), multiple=True, help="A concept to add, such as 3,14,15.")
 @click.option("--minus", type=Numbers(), multiple=True, help="A concept to take away.")
+@data_option
 @split_option
 @seed_option
 @out_option("arithmetic")
@@ -208,6 +222,7 @@ def arithmetic(
     run: Path,
     plus: tuple[tuple[int, ...], ...],
     minus: tuple[tuple[int, ...], ...],
+    data: str | None,
     split: str | None,
     seed: int,
     out: Path | None,
@@ -219,7 +234,7 @@ def arithmetic(
     """
     if not plus or len(plus) + len(minus) < 2:
         raise click.UsageError("Give two concepts or more, one of them with --plus.")
-    subject = open_subject(run, split=split, seed=seed)
+    subject = open_subject(run, data=data, split=split, seed=seed)
     from zoo.media.latent_pictures import draw_arithmetic
 
     path = draw_arithmetic(subject, arrays(plus), arrays(minus), out=out)
@@ -347,7 +362,7 @@ def attribute(
     A model with an encoder learns the direction from the examples of --split. Of one without, the
     samples are labelled by a classifier that is trained on the data.
     """
-    subject = open_subject(run, data=data, split=split, seed=seed)
+    subject = open_subject(run, data=data, split=split, seed=seed, labels_samples=True)
     import numpy as np
 
     from zoo.media.latent_attribute import draw_attribute

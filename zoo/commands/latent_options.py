@@ -53,7 +53,7 @@ seed_option = click.option(
 data_option = click.option(
     "--data",
     type=Text(),
-    help="Name of a data set, or a folder of images.  [default: the run's own]",
+    help="Name of a data set, or a path.  [default: the run's own]",
 )
 
 

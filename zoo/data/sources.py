@@ -98,6 +98,13 @@ def is_path(name: str) -> bool:
     return not name.startswith("tfds:") and any(map(os.path.exists, paths))
 
 
+def located(name: str) -> str:
+    """Return a name that means the same data from every folder: of a path the whole of it."""
+    if name in dataset_cards()[0] or not is_path(name):
+        return name
+    return os.path.abspath(os.path.expanduser(name))
+
+
 def _load_pair(name: str, split: str, form: DomainsForm, data_dir: str | Path | None) -> Dataset:
     """Return two domains that are two sets of images, or are made from one."""
     from zoo.data import domain_files, domains

@@ -11,9 +11,15 @@ def in_batches(function: Callable[..., Any], size: int, *arrays: Any) -> np.ndar
     """Return `function(*arrays)` as NumPy, computed over `size` examples at a time.
 
     The last batch is filled up with copies of its last example, so that the function is compiled
-    for one shape only. An array may be None.
+    for one shape only. An array may be None. No examples have no results, but of the same shape.
     """
     count = len(arrays[0])
+    if not count:
+        one = (
+            None if array is None else np.zeros_like(array, shape=(1, *np.shape(array)[1:]))
+            for array in arrays
+        )
+        return in_batches(function, 1, *one)[:0]
     size = min(size, count)
     results = []
     for start in range(0, count, size):

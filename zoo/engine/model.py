@@ -143,6 +143,30 @@ class PlayerModel(StepMixin, keras.Model):
             "jit_compile": jit_compile,
         }
 
+    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Train as Keras does, after a look at what is given as arrays."""
+        self._look_at_arrays(x, y)
+        return super().fit(x, y, *args, **kwargs)
+
+    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Measure as Keras does, after a look at what is given as arrays."""
+        self._look_at_arrays(x, y)
+        return super().evaluate(x, y, *args, **kwargs)
+
+    def _look_at_arrays(self, x: Any, y: Any) -> None:
+        x, y = (value if hasattr(value, "__array__") else None for value in (x, y))
+        self.check_arrays(x, y)
+
+    def check_arrays(self, x: Any, y: Any) -> None:
+        """Raise DataError where values that `fit` is given as arrays do not suit the model.
+
+        It is for what a step on tensors, which must not wait for their values, cannot see.
+
+        Args:
+            x: Examples (N, ...); None where they are no array, but come one batch after another.
+            y: Labels (N,), or None.
+        """
+
     @property
     def slices(self) -> int:
         """Into how many slices a batch is cut, so that moves which ask for it see fresh data."""

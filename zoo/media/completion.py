@@ -1,7 +1,6 @@
 """Pictures of completed examples, in which what was given and what was made can be told apart."""
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from PIL import Image, ImageDraw, ImageFont
 from zoo.card import Kind
 from zoo.checkpoints import write_atomically
 from zoo.completion import Completion
-from zoo.errors import RunError
 from zoo.media.film import FRAME_MS
 from zoo.media.grid import MediaError, save_gif
 from zoo.media.latent_captions import (
@@ -32,7 +30,6 @@ FRAME_COLOUR = (0.91, 0.45, 0.10)  # orange stands out from black, from white, a
 FRAME_PIXELS = 2
 STRIPE_PIXELS = 6  # of what is not known
 GIVEN_COLOUR, MADE_COLOUR, ORIGINAL_COLOUR = "#e8731a", "#2f6fc4", "#666666"
-_SOUND_NAME = re.compile(r"\d+-(made-\d+|original)\.wav")
 LEGEND = "In the orange frame: given. The rest is made."
 
 
@@ -165,23 +162,21 @@ def _beside_names(strips: Image.Image, names: list[str]) -> Image.Image:
 
 
 def _save_sounds(completion: Completion, path: Path) -> list[Path]:
-    from zoo.media.sound import save_figure, save_sounds  # with Matplotlib, not needed by images
+    # With Matplotlib, which images do not need.
+    from zoo.media.sound import renew_folder, save_figure, save_sounds
 
     rate = completion.spec.sample_rate_hz  # type: ignore[union-attr]  # of this kind alone
     save_figure(_sound_figure(completion, rate), path)
     folder = path.with_name(f"{path.stem}-wav")
-    try:
-        folder.mkdir(exist_ok=True)
-        for old in folder.iterdir():
-            if _SOUND_NAME.fullmatch(old.name):
-                old.unlink()  # of an earlier, larger number of completions
-    except OSError as error:
-        raise RunError(f"'{folder}' cannot be written: {error.strerror}.") from error
+    sounds = {}
     for row, variants in enumerate(completion.made):
         original = completion.begun.x[row][: completion.begun.lengths[row]]
-        save_sounds(original[None], rate, folder / f"{row + 1}-original.wav")
+        sounds[f"{row + 1}-original.wav"] = original
         for variant, sound in enumerate(variants):
-            save_sounds(sound[None], rate, folder / f"{row + 1}-made-{variant + 1}.wav")
+            sounds[f"{row + 1}-made-{variant + 1}.wav"] = sound
+    renew_folder(folder, list(sounds))
+    for name, sound in sounds.items():
+        save_sounds(sound[None], rate, folder / name)
     return [folder]
 
 

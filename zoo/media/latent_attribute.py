@@ -141,7 +141,8 @@ def _labeller(
     """Return the names of the classes, and what gives the labels (B,) of numbers (B,)."""
     dataset = subject.dataset
     if dataset is None:
-        dataset = load_examples(subject.run, subject.model, data, "train")
+        # Their labels are for the classifier; the model is told none of them.
+        dataset = load_examples(subject.run, subject.model, data, "train", with_classes=False)
     class_names = dataset.spec.class_names  # type: ignore[union-attr]
     if len(class_names) < 2:
         has = f"one class, '{class_names[0]}'" if class_names else "no labels"

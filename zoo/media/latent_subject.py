@@ -17,7 +17,7 @@ from zoo.errors import DataError, ZooError, did_you_mean
 from zoo.media.latent_page import Page, check_suffix, page_of
 from zoo.metrics.evaluation import load_examples
 from zoo.metrics.examples import choose, known_labels, takes_class
-from zoo.planning import card_of, load_dataset
+from zoo.planning import card_of, class_names_of
 from zoo.protocols import Decodes, Encodes, Illustrates, supports
 from zoo.runs import Run
 from zoo.training import load_model
@@ -168,7 +168,12 @@ def open_model(run: Run) -> tuple[ModelCard, Any]:
 
 
 def open_subject(
-    run: Run, *, data: str | None = None, split: str | None = None, seed: int = 0
+    run: Run,
+    *,
+    data: str | None = None,
+    split: str | None = None,
+    seed: int = 0,
+    labels_samples: bool = False,
 ) -> Subject:
     """Return a run's model, and examples to encode or the seed of samples.
 
@@ -177,20 +182,22 @@ def open_subject(
         data: Other data than the run's own, where the model has an encoder.
         split: Their split; None takes what was held out.
         seed: Seed of samples, and of what is chosen at random.
+        labels_samples: Whether data are of use where the model has no encoder: to label samples.
 
     Raises:
         ZooError: If the model has no latent vectors, models what cannot be shown, or has no encoder
-            but a split is given.
+            but a split is given, or data of no use.
     """
     card, model = open_model(run)
     page_of(card.kind, model, card.name)  # what cannot be shown is refused before it is computed
     if supports(model, Encodes):
         return Subject(run, model, load_examples(run, model, data, split), seed)
-    if split is not None:
-        raise ZooError(
-            f"'{card.name}' has no encoder, so numbers are those of its samples, by --seed. Leave "
-            f"out --split. Received: '{split}'."
-        )
+    for option, value in (("--data", None if labels_samples else data), ("--split", split)):
+        if value is not None:
+            raise ZooError(
+                f"'{card.name}' has no encoder, so numbers are those of its samples, by --seed. "
+                f"Leave out {option}. Received: '{value}'."
+            )
     return Subject(run, model, None, seed)
 
 
@@ -205,7 +212,7 @@ def find_label(run: Run, model: Any, class_name: str | None) -> int | None:
         if class_name is not None:
             raise ZooError(f"'{name}' as trained takes no class. Leave out --class.")
         return None
-    classes = load_dataset(run, "train").spec.class_names  # type: ignore[union-attr]
+    classes = class_names_of(run)
     if class_name not in classes:
         received = "none" if class_name is None else f"'{class_name}'"
         close = did_you_mean(class_name or "", classes)
@@ -213,7 +220,7 @@ def find_label(run: Run, model: Any, class_name: str | None) -> int | None:
             f"'{name}' as trained needs a --class. Received: {received}.{close} "
             f"Classes: {', '.join(classes)}."
         )
-    return list(classes).index(class_name)
+    return classes.index(class_name)
 
 
 def page_path(run: Run, page: Page, name: str, out: Path | None) -> Path:

@@ -49,10 +49,9 @@ import os
 
 os.environ.setdefault("KERAS_BACKEND", {backend})
 
-import keras{others}
-from {module} import {model_class}  # registers the class with Keras{imports}
+{imports}
 
-model = keras.saving.load_model("model.keras")
+model = zoo.load_model("model.keras")
 {use}"""
 _SAMPLING = "samples = model.sample({count}, seed=0{told}){saving}"
 _TRANSLATING = """\
@@ -115,7 +114,9 @@ def _loading_script(request: RunRequest, card: ModelCard) -> str:
         height, width, channels = request.config["image_shape_a"]
         mode = '"L"' if channels == 1 else '"RGB"'
         use = _TRANSLATING.format(mode=mode, height=height, width=width, channels=channels)
-        imports = "\nimport numpy as np\nfrom PIL import Image", "\nfrom zoo.media import save_grid"
+        imports = (
+            "import numpy as np\nimport zoo\nfrom PIL import Image\nfrom zoo.media import save_grid"
+        )
     else:
         writer, saving = _SAVING.get(card.kind, ("", ""))
         saving = saving and f"\n{saving}"
@@ -124,16 +125,8 @@ def _loading_script(request: RunRequest, card: ModelCard) -> str:
             text = json.dumps(request.config["captions"][0], ensure_ascii=False)
             count, told = IMAGES_OF_TEXT, f", texts=[{text}]"
         use = _SAMPLING.format(count=count, told=told, saving=saving)
-        imports = "", writer and f"\nfrom zoo.media import {writer}"
-    module, _, model_class = card.model.partition(":")
-    return _LOADING_SCRIPT.format(
-        backend=json.dumps(request.backend),
-        module=module,
-        model_class=model_class,
-        others=imports[0],
-        imports=imports[1],
-        use=use,
-    )
+        imports = "import zoo" + (writer and f"\nfrom zoo.media import {writer}")
+    return _LOADING_SCRIPT.format(backend=json.dumps(request.backend), imports=imports, use=use)
 
 
 def command_line(request: RunRequest, card: ModelCard) -> str:

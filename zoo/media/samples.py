@@ -7,12 +7,13 @@ from typing import Any
 
 from zoo.card import Kind
 from zoo.data.dataset import CaptionedSpec, DomainsSpec, Spec, TokensSpec, WaveformSpec
+from zoo.errors import RunError
 from zoo.media.captioned import save_captioned
 from zoo.media.film import save_films
 from zoo.media.grid import TILE_PIXELS, MediaError, grid_image, save_grid
 from zoo.media.latent_captions import beside, save_picture, titled
 from zoo.media.sketch import save_sketches
-from zoo.media.sound import save_sound_picture, save_sounds
+from zoo.media.sound import renew_folder, save_sound_picture, save_sounds
 from zoo.media.text import save_texts
 
 
@@ -35,14 +36,27 @@ def save_samples(spec: Spec, samples: Any, path: Path | str) -> list[Path]:
         MediaError: If the samples or the suffix do not suit the kind.
         RunError: If a file cannot be written.
     """
-    path, suffix = Path(path), samples_suffix(spec.kind)
+    path = samples_path(spec.kind, path)
+    return [path, *_WRITERS[spec.kind](samples, spec, path)]
+
+
+def samples_path(kind: Kind, path: Path | str) -> Path:
+    """Return the file that samples of a kind go to, after a look whether they can.
+
+    Raises:
+        MediaError: If the suffix does not suit the kind.
+        RunError: If its folder is missing.
+    """
+    path, suffix = Path(path), samples_suffix(kind)
     if not path.suffix:
         path = path.with_suffix(suffix)
     if path.suffix.lower() != suffix:
         raise MediaError(
-            f"Samples of kind '{spec.kind}' are written as '{suffix}'. Received: '{path.name}'."
+            f"Samples of kind '{kind}' are written as '{suffix}'. Received: '{path.name}'."
         )
-    return [path, *_WRITERS[spec.kind](samples, spec, path)]
+    if not path.parent.is_dir():
+        raise RunError(f"'{path}' could not be written: there is no folder '{path.parent}'.")
+    return path
 
 
 def samples_suffix(kind: Kind) -> str:
@@ -69,8 +83,8 @@ def _save_sounds(samples: Any, spec: WaveformSpec, path: Path) -> list[Path]:
     save_sound_picture(samples, spec.sample_rate_hz, path)
     is_one = len(samples) == 1
     sounds = path.with_suffix(".wav") if is_one else path.with_name(f"{path.stem}-wav")
-    for old in () if is_one else sounds.glob("[0-9][0-9][0-9][0-9].wav"):
-        old.unlink()  # of an earlier, larger number of samples
+    if not is_one:
+        renew_folder(sounds, [f"{number:04d}.wav" for number in range(1, len(samples) + 1)])
     return [save_sounds(samples, spec.sample_rate_hz, sounds)]
 
 

@@ -46,8 +46,9 @@ def render(sketch: Any, size: int = TILE_PIXELS, *, known: int | None = None) ->
     positions = _fit(rows, size)
     if known is None:
         return _draw(_lines(rows, positions), size) / np.float32(255)
-    # The line to the first point that was made is already the model's own.
-    made = _draw(_lines(rows, positions, first=max(0, known - 1)), size) / np.float32(255)
+    # The line to the first point that was made is already the model's own, where there is one.
+    joined = 0 < known < len(positions) and rows[known - 1, 3] <= 0.5
+    made = _draw(_lines(rows, positions, first=known - joined), size) / np.float32(255)
     given = _draw(_lines(rows, positions, last=known), size) / np.float32(255)
     ink = np.array(KNOWN_INK, np.float32) / 255
     return np.minimum(made, given + (1 - given) * ink).astype(np.float32)

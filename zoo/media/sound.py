@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ DECIBELS = 70  # below the loudest, what is shown as silence
 DPI = 90
 
 _COLOUR = "#2f6fc4"
+_WRITTEN = ".genzoo-written"  # names of what a folder was given, the only files to remove later
 
 
 def save_sounds(samples: Any, sample_rate_hz: int, path: Path | str) -> Path:
@@ -55,6 +57,25 @@ def save_sounds(samples: Any, sample_rate_hz: int, path: Path | str) -> Path:
     for number, sound in enumerate(sounds, start=1):
         write_atomically(folder / f"{number:04d}.wav", wav_bytes(sound, sample_rate_hz))
     return folder
+
+
+def renew_folder(folder: Path, names: Sequence[str]) -> None:
+    """Make a folder for files of these names, without what an earlier call wrote into it.
+
+    Files that were not written by such a call stay.
+
+    Raises:
+        RunError: If the folder cannot be written.
+    """
+    listed = folder / _WRITTEN
+    try:
+        folder.mkdir(exist_ok=True)
+        earlier = listed.read_text("utf-8").splitlines() if listed.exists() else []
+        for name in earlier:
+            (folder / Path(name).name).unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(f"'{folder}' could not be made: {error.strerror}.") from error
+    write_atomically(listed, "\n".join(names).encode("utf-8"))
 
 
 def wav_bytes(sound: np.ndarray, sample_rate_hz: int) -> bytes:

@@ -13,12 +13,13 @@ from zoo.checkpoints import read_json, write_atomically
 from zoo.data import Dataset, load
 from zoo.data.dataset import Adapts
 from zoo.data.forms import form_options
+from zoo.data.relabelled import Relabelled
 from zoo.engine import PlayerModel
 from zoo.errors import DataError, RunError, did_you_mean
 from zoo.media.report import write_card, write_report
 from zoo.metrics import METRICS, MetricError, Settings, UnsuitableError, figure_json
-from zoo.metrics.examples import takes_class
-from zoo.planning import card_of, held_out, load_dataset
+from zoo.metrics.examples import takes_class, warn_of_lost_levels
+from zoo.planning import card_of, class_names_of, held_out, load_dataset
 from zoo.runs import Run
 from zoo.training import load_model
 
@@ -76,6 +77,7 @@ def evaluate(
     card = card_of(run.request)
     chosen = choose_metrics(model, metrics, run.request.model, card.kind)
     dataset = load_examples(run, model, data, split, form)
+    warn_of_lost_levels(model, dataset)
     settings = replace(
         settings,
         load_train=partial(load_examples, run, model, data, "train", form),
@@ -161,8 +163,12 @@ def load_examples(
     data: str | None,
     split: str | None,
     form: Mapping[str, Any] | None = None,
+    *,
+    with_classes: bool = True,
 ) -> Dataset:
     """Return a split of the run's data, or of other data in the form that its model takes.
+
+    Where the model takes a class, other data have the labels of its classes, by their names.
 
     Args:
         run: The run.
@@ -170,6 +176,7 @@ def load_examples(
         data: Name or path; None takes the run's own data.
         split: None takes the test split, or else the validation split, or else the training split.
         form: Form of the other data, beside what the model decides.
+        with_classes: Whether the model, if it takes a class, is to be given that of each example.
 
     Raises:
         DataError: If there is no such data, or the examples do not suit the model.
@@ -192,8 +199,11 @@ def load_examples(
         values = dataset.spec.config_values().items()
         trained_on = {n: getattr(model.config, n, v) for n, v in values if n not in _CLASS_FIELDS}
         dataset = dataset.adapted(**trained_on)
+    needs_classes = with_classes and takes_class(model)
+    if needs_classes:
+        dataset = _with_classes_of(run, dataset)
     for name, value in dataset.spec.config_values().items():
-        if name in _CLASS_FIELDS and not takes_class(model):
+        if name in _CLASS_FIELDS and not needs_classes:
             continue
         expected = getattr(model.config, name, value)
         if expected != value:
@@ -202,6 +212,18 @@ def load_examples(
                 f"Received: '{data}' with {value}."
             )
     return dataset
+
+
+def _with_classes_of(run: Run, dataset: Dataset) -> Dataset:
+    """Return other data under the labels by which a run's model knows their classes."""
+    known, found = class_names_of(run), getattr(dataset.spec, "class_names", ())
+    if not found:
+        raise DataError(
+            f"'{dataset.name}' has no labels, and the model is to be told the class of each "
+            f"example. Expected: two classes or more of {', '.join(known)}; such as a folder with "
+            "one sub-folder per class."
+        )
+    return dataset if found == known else Relabelled(dataset, known)
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """What every metric begins and ends with: examples in batches, and a mean with its error."""
 
+import logging
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -7,12 +8,17 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from zoo.autoregression import AutoregressiveModel
 from zoo.data.dataset import Dataset
 from zoo.errors import DataError, NonFiniteError
 from zoo.metrics import Figure, Settings
 from zoo.protocols import Conditional
 
 # Shapes: N examples, B batch, ... one example in its public form.
+
+LOOKED_AT = 32  # images whose levels are counted
+
+_logger = logging.getLogger(__name__)
 
 
 def choose(dataset: Dataset, count: int | None, seed: int) -> np.ndarray:
@@ -61,6 +67,21 @@ def known_labels(model: Any, labels: np.ndarray | None) -> np.ndarray | None:
 def takes_class(model: Any) -> bool:
     """Return whether the model, as configured, is conditioned on the class."""
     return isinstance(model, Conditional) and "class" in model.conditions
+
+
+def warn_of_lost_levels(model: Any, dataset: Dataset) -> None:
+    """Say so where a few images have more levels than the model tells apart."""
+    if not isinstance(model, AutoregressiveModel) or dataset.spec.kind not in ("image", "video"):
+        return
+    images, _ = dataset.read(np.arange(min(LOOKED_AT, len(dataset))))
+    if len(np.unique(np.asarray(images))) > model.levels:
+        _logger.warning(
+            "'%s' has more levels than the %d that the model tells apart. Likelihoods are those of "
+            "the coarser images, and must not be set beside those of the images as they are; for "
+            "these, train with --set levels=256.",
+            dataset.name,
+            model.levels,
+        )
 
 
 def mean_figure(values: np.ndarray, name: str) -> Figure:

@@ -7,7 +7,7 @@ from keras import ops
 from zoo_pixelrnn import PixelCNN, PixelCNNConfig, VideoPixelCNN, VideoPixelCNNConfig
 from zoo_pixelrnn.layers import MaskedConv2D, channel_mask
 
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, DataError
 from zoo.testing.replay import replay_logits
 
 SMALL = {"filters": 6, "blocks": 3, "head_filters": 6, "first_kernel_size": 3}
@@ -133,6 +133,32 @@ def test_levels_are_even_shares_of_grey_and_survive():
     digits = np.arange(17, dtype="float32").reshape(1, 1, 17, 1) / 16
     model = pixelcnn(image_shape=(1, 17, 1), levels=17)
     assert array(model.codes(ops.convert_to_tensor(digits))).ravel().tolist() == list(range(17))
+
+
+@pytest.mark.parametrize("shape", [(12, 5, 3), (5, 6, 3), (18, 5, 1), (6, 6, 3), (90,)])
+def test_images_of_another_size_are_refused_in_batches_too(shape):
+    model = pixelcnn(image_shape=(6, 5, 3))
+    images = np.zeros((4, *shape), "float32")
+    model.compile()
+    for use in (model.log_likelihood, model.fit, model.train_on_batch, model.test_on_batch):
+        with pytest.raises(DataError, match=r"must have the shape \(6, 5, 3\)\. Received: \("):
+            use(images)
+
+
+def test_films_of_another_length_are_refused():
+    with pytest.raises(DataError, match=r"\(5, 4, 4, 1\)\. Received: \(10, 4, 4, 1\)"):
+        films().log_likelihood(np.zeros((2, 10, 4, 4, 1), "float32"))
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("levels", [2, 4])
+def test_a_pixel_that_is_no_number_makes_the_loss_none(levels):
+    model = pixelcnn(levels=levels)
+    model.compile()
+    images = np.random.default_rng(0).random((3, 7, 7, 1), "float32")
+    assert np.isfinite(float(array(model.train_on_batch(images)[0])))
+    images[1, 2, 3] = np.nan
+    assert np.isnan(float(array(model.train_on_batch(images)[0])))
 
 
 def test_an_untrained_pixel_costs_about_what_guessing_does():

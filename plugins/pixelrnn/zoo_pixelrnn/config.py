@@ -60,7 +60,7 @@ class PixelRNNConfig:
         levels: Values that a channel of a pixel can take; 2 is black and white, with a Bernoulli
             likelihood, more a softmax.
         architecture: The Row LSTM, which sees a triangle above a pixel, or the Diagonal BiLSTM,
-            which sees all that is before it.
+            which sees all before it; the row above's last pixel by the first convolution alone.
         filters: Features of an LSTM's state, h; the residual path has twice as many.
         layers: LSTM layers after the first convolution.
         first_kernel_size: Pixels per side of the first convolution, mask A.

@@ -41,7 +41,7 @@ class PixelModel(AutoregressiveModel):
     def codes(self, x: Any) -> Any:
         """Return the levels, int32 (B, H, W C), of images (B, H, W, C) in [0, 1]."""
         levels = ops.floor(ops.cast(x, "float32") * self.levels)
-        levels = ops.minimum(ops.cast(levels, "int32"), self.levels - 1)
+        levels = ops.clip(ops.cast(levels, "int32"), 0, self.levels - 1)
         return ops.reshape(levels, (-1, *self.element_shape))
 
     def values(self, codes: np.ndarray) -> np.ndarray:

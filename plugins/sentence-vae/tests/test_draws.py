@@ -98,7 +98,15 @@ def test_what_filters_nothing_is_left_out():
 
 @pytest.mark.parametrize(
     ("top_k", "nucleus", "message"),
-    [(-1, 1.0, "top_k"), (1.5, 1.0, "top_k"), (0, 0.0, "nucleus"), (0, 1.1, "nucleus")],
+    [
+        (-1, 1.0, "top_k"),
+        (1.5, 1.0, "top_k"),
+        (np.nan, 1.0, "top_k"),
+        (np.inf, 1.0, "top_k"),
+        (0, 0.0, "nucleus"),
+        (0, 1.1, "nucleus"),
+        (0, np.nan, "nucleus"),
+    ],
 )
 def test_filters_out_of_range_are_refused(top_k, nucleus, message):
     with pytest.raises(DataError, match=f"{message} must"):

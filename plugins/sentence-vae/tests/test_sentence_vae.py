@@ -262,6 +262,27 @@ def test_training_begins_with_the_vectors_of_a_run_that_may_be_gone_later(tmp_pa
         untrained.fit(SENTENCES, batch_size=4, epochs=1, verbose=0)
 
 
+def test_a_trained_model_keeps_its_vectors_when_it_is_compiled_again(tmp_path):
+    vectors = Word2Vec(Word2VecConfig(vocabulary=WORDS, max_length=LENGTH, embedding_size=4))
+    vectors.compile()
+    vectors.save(tmp_path / "model.keras")
+    model = vae(word_vectors=str(tmp_path))
+    with pytest.raises(ValueError, match="call `compile"):
+        model.fit(SENTENCES, verbose=0)
+    model.compile(keras.optimizers.SGD(0.1))
+    model.fit(SENTENCES, batch_size=4, epochs=1, verbose=0)
+    model.save(tmp_path / "trained.keras")
+    model.save_weights(tmp_path / "trained.weights.h5")
+    fresh = vae(word_vectors=str(tmp_path))
+    fresh.load_weights(tmp_path / "trained.weights.h5")
+    trained = model.word_vectors()
+    (tmp_path / "model.keras").unlink()
+    for again in (model, keras.saving.load_model(tmp_path / "trained.keras"), fresh):
+        again.compile(keras.optimizers.SGD(0.0))
+        again.fit(SENTENCES, batch_size=4, epochs=1, verbose=0)
+        assert np.array_equal(again.word_vectors(), trained)
+
+
 def test_vectors_that_do_not_suit_are_refused():
     model = vae()
     with pytest.raises(ConfigError, match="must have the embedding_size, 4"):

@@ -158,3 +158,5 @@ def test_values_that_make_no_model_are_refused():
         Word2VecConfig(vocabulary=())
     with pytest.raises(DataError, match="holds no words"):
         Word2Vec(Word2VecConfig()).sample(1)
+    with pytest.raises(DataError, match=r"temperature must be at least 0\. Received: nan"):
+        Word2Vec(Word2VecConfig()).sample(1, temperature=float("nan"))

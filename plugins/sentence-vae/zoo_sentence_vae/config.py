@@ -29,7 +29,8 @@ class SentenceVAEConfig:
         free_nats: Mean KL below which it costs nothing.
         learning_rate: Of Adam.
         gradient_clip: Largest norm of all gradients together; 0 clips none.
-        word_vectors: A run of `word2vec`, or its `model.keras`, whose vectors training begins with.
+        word_vectors: A run of `word2vec`, or its `model.keras`, whose vectors the training of a new
+            model begins with.
     """
 
     vocabulary: tuple[str, ...] = _NO_WORDS

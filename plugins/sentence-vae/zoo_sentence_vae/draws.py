@@ -23,7 +23,7 @@ def sampling_of(temperature: float, top_k: int, nucleus: float) -> dict[str, flo
     Raises:
         DataError: If a number is out of range.
     """
-    if top_k < 0 or top_k != int(top_k):
+    if not (top_k >= 0 and top_k % 1 == 0):
         raise DataError(f"top_k must be a whole number, 0 for all words. Received: {top_k}.")
     if not 0 < nucleus <= 1:
         raise DataError(f"nucleus must lie above 0 and at most at 1. Received: {nucleus}.")

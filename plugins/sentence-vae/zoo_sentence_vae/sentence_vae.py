@@ -64,6 +64,7 @@ class SentenceVAE(SequenceVAE):
         self.embedding.build(())
         self.reader: Any = Reader(config) if self.has_latents else None
         self.writer = Writer(config)
+        self.has_begun = False  # whether the weights are more than their first draws
         logits = config.max_length * len(config.vocabulary)  # of one sentence
         self.decoded_per_call = max(1, LOGITS_PER_CALL // logits)  # type: ignore[misc]
         self.encoded_per_call = min(128, self.decoded_per_call)  # type: ignore[misc]
@@ -122,10 +123,17 @@ class SentenceVAE(SequenceVAE):
         return ops.sigmoid(ANNEALING_STEEPNESS * (progress - 0.5))
 
     def fit(self, *args: Any, **kwargs: Any) -> Any:
-        """Train as Keras does; the first step begins with `word_vectors`, if there are any."""
-        if self.config.word_vectors is not None and int(self.optimizer.iterations) == 0:
-            self.take_word_vectors(*load_word_vectors(self.config.word_vectors))
+        """Train as Keras does; a new model's first step begins with `word_vectors`, if any."""
+        if self.compiled and not self.has_begun:
+            if self.config.word_vectors is not None and int(self.optimizer.iterations) == 0:
+                self.take_word_vectors(*load_word_vectors(self.config.word_vectors))
+            self.has_begun = True
         return super().fit(*args, **kwargs)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take what Keras has read from a file; training goes on from there."""
+        super().load_own_variables(store)
+        self.has_begun = True
 
     def take_word_vectors(self, vocabulary: tuple[str, ...], vectors: np.ndarray) -> int:
         """Put vectors (V', E) in place of those of the same words; return how many there were.

@@ -144,7 +144,7 @@ class Word2Vec(PlayerModel):
         Raises:
             DataError: If the temperature is below 0, or the vocabulary holds no words.
         """
-        if temperature < 0:
+        if not temperature >= 0:
             raise DataError(f"temperature must be at least 0. Received: {temperature}.")
         frequencies = np.asarray(ops.convert_to_numpy(self.frequencies()), np.float64)
         if not frequencies.any():

@@ -200,6 +200,11 @@ def test_the_label_is_given_to_encoder_and_decoder():
     assert not np.allclose(
         model.log_likelihood(IMAGES, zeros, seed=1), model.log_likelihood(IMAGES, ones, seed=1)
     )
+    for use in (model.encode, model.log_likelihood):
+        with pytest.raises(DataError, match=r"between 0 and 2\. Received: 50 to 50"):
+            use(IMAGES, zeros + 50)
+        with pytest.raises(DataError, match=r"shape \(6,\)\. Received: \(5,\)"):
+            use(IMAGES, zeros[:5])
     # Without labels, samples go through the classes in turn.
     turns = model.sample(6, seed=4)
     asked = model.sample(6, seed=4, labels=np.array([0, 1, 2, 0, 1, 2], "int32"))

@@ -9,10 +9,13 @@ from zoo_wavenet.frames import log_mel
 from zoo_wavenet.mulaw import decoded_levels, encode
 
 from zoo.commands import run
+from zoo.completion import Given, complete_run
 from zoo.data.sound_files import read_sound
 from zoo.errors import ConfigError, DataError
+from zoo.planning import open_run
 from zoo.protocols import Completes, Conditional, HasLikelihood
 from zoo.testing.replay import replay_logits
+from zoo.training import load_model
 
 SMALL = {
     "length": 40,
@@ -196,6 +199,23 @@ def test_the_loss_counts_samples_past_the_receptive_field_alone():
     assert started.log_likelihood(x) == pytest.approx(-nats.sum(1), rel=1e-5)
 
 
+@pytest.mark.backends
+def test_a_sample_that_is_no_number_makes_the_loss_none():
+    model = wavenet()
+    model.compile()
+    x = sounds(3)
+    assert np.isfinite(float(array(model.train_on_batch(x)[0])))
+    x[1, 20] = np.nan
+    assert np.isnan(float(array(model.train_on_batch(x)[0])))
+
+
+def test_samples_beyond_full_scale_are_refused():
+    model, x = wavenet(), np.full((1, 40), 5.0, "float32")
+    for use in (model.log_likelihood, lambda x: model.complete(x, np.ones(x.shape, bool))):
+        with pytest.raises(DataError, match=r"must lie between -1 and 1\. Received: from 5 to 5"):
+            use(x)
+
+
 def test_probabilities_of_all_short_sounds_add_up_to_one():
     model = wavenet(length=3, levels=4)
     codes = np.stack(np.meshgrid(*[np.arange(4)] * 3, indexing="ij"), -1).reshape(-1, 3, 1)
@@ -312,10 +332,9 @@ def test_upsampling_starts_as_interpolation_between_the_middles_of_frames():
     samples = array(model.network.upsampling(ops.convert_to_tensor(frames)))
     assert samples.shape == (1, 40, 2)
     middles = 6 * np.arange(7) + 2.5
-    inside = np.arange(3, 39)
-    for channel in range(2):
-        expected = np.interp(inside, middles, frames[0, :, channel])
-        assert np.allclose(samples[0, inside, channel], expected, atol=1e-5)
+    for channel in range(2):  # before the first middle and after the last, as at them
+        expected = np.interp(np.arange(40), middles, frames[0, :, channel])
+        assert np.allclose(samples[0, :, channel], expected, atol=1e-5)
 
 
 @pytest.mark.backends
@@ -343,6 +362,69 @@ def test_training_tells_the_network_each_sounds_own_frames():
     assert model.log_likelihood(x) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.backends
+def test_a_likelihood_and_a_training_are_of_sounds_of_any_length():
+    model = wavenet(class_conditional=True, class_count=3)
+    x, labels = sounds(4), np.array([0, 1, 2, 0], "int32")
+    whole = model.log_likelihood(x, labels)
+    codes = codes_of(model, x)
+    for length in (20, 1):
+        logits = predict(model, codes[:, :length], labels)[:, :, 0].astype("float64")
+        chosen = np.take_along_axis(logits, codes[:, :length], axis=-1)[..., 0]
+        expected = (chosen - np.log(np.exp(logits).sum(-1))).sum(1)
+        assert model.log_likelihood(x[:, :length], labels) == pytest.approx(expected, rel=1e-4)
+    assert model.log_likelihood(x, labels) == pytest.approx(whole, rel=1e-6)
+    model.compile()
+    for length in (40, 30, 20):
+        history = model.fit(x[:, :length], labels, batch_size=4, verbose=0).history
+        bits = history["nll_nats"][0] / length / np.log(2)
+        assert history["nll_bits_per_dim"][0] == pytest.approx(bits, rel=1e-5)
+
+
+def test_a_model_that_follows_a_signal_has_sounds_of_one_length():
+    model = wavenet(local_channels=3, frame_length=6)
+    model.compile()
+    x = sounds(2, length=80)
+    for use in (
+        model.log_likelihood,
+        lambda x: model.complete(x, np.ones(x.shape, bool)),
+        model.train_on_batch,
+    ):
+        with pytest.raises(DataError, match=r"must have the shape \(40,\)\. Received: \(80,\)"):
+            use(x)
+
+
+def test_a_sound_is_completed_after_its_own_signal_as_far_as_it_is_known():
+    model = wavenet(local_channels=3, frame_length=6)
+    model.guides.assign(np.random.default_rng(1).normal(size=model.guides.shape))
+    guides = array(model.guides)
+    x, known = sounds(3), np.broadcast_to(np.arange(40) < 25, (3, 40))
+    own = model.frames(x)
+    # Windows of 24 samples from 9 before a frame of 6: the second ends at 21, the third at 27.
+    expected = np.concatenate([own[:, :2], guides[:3, 2:]], axis=1)
+    assert np.allclose(model.frames(x, known), expected, atol=1e-6)
+    made = model.complete(x, known, seed=5)
+    assert np.array_equal(made, model.complete(x, known, seed=5, frames=expected))
+    assert not np.array_equal(made, model.complete(x, known, seed=5, frames=own))
+    assert np.array_equal(made, model.complete(np.where(known, x, np.nan), known, seed=5))
+    nothing = np.zeros(x.shape, bool)
+    assert np.array_equal(model.complete(x, nothing, seed=5), model.sample(3, seed=5))
+
+
+def test_the_command_completes_a_sound_after_its_own_signal(tmp_path):
+    folder, fields = tmp_path / "run", {**SMALL, "local_channels": 3, "frame_length": 80}
+    values = [f"{name}={fields[name]}" for name in fields if name not in ("length", "levels")]
+    settings = [part for value in values for part in ("--set", value)]
+    command = ["train", "wavenet", "--out", str(folder), "--steps", "1", "--batch-size", "2"]
+    assert run([*command, "--clip-seconds", "0.1", *settings]) == 0
+    found = complete_run(open_run(folder), Given(fraction=0.2), count=2, variants=2, seed=3)
+    model, x = load_model(open_run(folder)), np.repeat(found.begun.x, 2, axis=0)
+    labels = np.repeat(found.begun.labels, 2)
+    known = np.repeat(found.known, 2, axis=0)
+    made = model.complete(x, known, seed=3, labels=labels, frames=model.frames(x))
+    assert np.array_equal(found.made.reshape(made.shape), made)
+
+
 def test_sounds_can_be_longer_or_shorter_than_those_of_training():
     model = wavenet(class_conditional=True, class_count=3)
     long, short = model.sample(2, seed=3, length=90), model.sample(2, seed=3, length=20)
@@ -368,7 +450,9 @@ def test_frames_of_another_shape_are_refused():
     model = wavenet(local_channels=3, frame_length=6)
     with pytest.raises(DataError, match=r"frames must have the shape \(2, 7, 3\).*\(2, 7, 2\)"):
         model.sample(2, frames=np.zeros((2, 7, 2)))
-    with pytest.raises(DataError, match=r"shape \(count, 40\).*\(1, 41\)"):
+    with pytest.raises(DataError, match=r"frames must be finite\. Received: NaN"):
+        model.sample(2, frames=np.full((2, 7, 3), np.nan))
+    with pytest.raises(DataError, match=r"shape \(40,\)\. Received: \(41,\)"):
         model.frames(np.zeros((1, 41)))
     with pytest.raises(DataError, match="follows no signal"):
         wavenet().sample(1, frames=np.zeros((1, 7, 3)))

@@ -15,7 +15,7 @@ class WaveNetConfig:
 
     Args:
         sample_rate_hz: Samples per second.
-        length: Samples of one sound, T.
+        length: Samples of one sound, T; others may have more or fewer, unless a signal is followed.
         levels: Values that a sample can take, spaced by the mu-law with mu = levels - 1.
         filter_width: Samples that a convolution looks at.
         dilations: Layers of a stack, at most 24; their dilations are 1, 2, 4 and so on.

@@ -44,6 +44,15 @@ def log_mel(x: Any, frame_length: int, bands: int, sample_rate_hz: int) -> Any:
     return ops.log(energies + QUIETEST) / half_range + 1
 
 
+def frames_inside(known: np.ndarray, frame_length: int) -> np.ndarray:
+    """Return which frames, booleans (B, F), see known samples (B, T) alone."""
+    count = -(-known.shape[1] // frame_length)
+    begins = frame_length * np.arange(count) - (WINDOW_FRAMES - 1) * frame_length // 2
+    size = WINDOW_FRAMES * frame_length
+    seen = [known[:, max(begin, 0) : begin + size].all(axis=1) for begin in begins]
+    return np.stack(seen, axis=1)
+
+
 def mel_filters(size: int, bands: int, sample_rate_hz: int) -> np.ndarray:
     """Return triangles (Q, M) over the frequencies of a window of `size` samples.
 

@@ -18,7 +18,8 @@ def encode(x: Any, levels: int) -> Any:
     mu = levels - 1
     x = ops.clip(ops.cast(x, "float32"), -1.0, 1.0)
     compressed = ops.sign(x) * ops.log1p(mu * ops.abs(x)) / np.log1p(mu)
-    return ops.cast(ops.floor((compressed + 1) * (mu / 2) + 0.5), "int32")
+    codes = ops.cast(ops.floor((compressed + 1) * (mu / 2) + 0.5), "int32")
+    return ops.clip(codes, 0, mu)  # what is no number has a code, too
 
 
 def decoded_levels(levels: int) -> np.ndarray:

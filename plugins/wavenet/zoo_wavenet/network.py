@@ -40,10 +40,11 @@ class FirstConvolution(layers.Layer):
     def call(self, codes: Any) -> Any:
         """Return features (B, T, R) of codes (B, T)."""
         features = ops.cast(self.bias, self.compute_dtype)
-        length = codes.shape[1]
-        for tap, table in enumerate(self.tables()[: length - 1]):
-            picked = ops.take(table, codes[:, : length - 1 - tap], axis=0)
-            features = features + ops.pad(picked, ((0, 0), (tap + 1, 0), (0, 0)))
+        # What stands before the first code picks a row of zeros.
+        before = ops.pad(codes, ((0, 0), (self.width, 0)), constant_values=self.levels)
+        for tap, table in enumerate(self.tables()):
+            seen = before[:, self.width - 1 - tap : -1 - tap]  # (B, T)
+            features = features + ops.take(ops.pad(table, ((0, 1), (0, 0))), seen, axis=0)
         return features
 
     def tables(self) -> list[Any]:
@@ -151,8 +152,9 @@ class Upsampling(layers.Layer):
         spread = product(ops.cast(frames, self.compute_dtype), self.cast_kernel())
         spread = ops.reshape(spread, (-1, count, 2, self.frame_length, channels))
         # Frame i adds to the samples from i N - N / 2: one half to part i, the other to part i + 1.
-        earlier = ops.pad(spread[:, :, 0], ((0, 0), (0, 1), (0, 0), (0, 0)))
-        later = ops.pad(spread[:, :, 1], ((0, 0), (1, 0), (0, 0), (0, 0)))
+        # Beyond either end there is the frame at that end once more.
+        earlier = ops.concatenate([spread[:, :, 0], spread[:, -1:, 0]], axis=1)
+        later = ops.concatenate([spread[:, :1, 1], spread[:, :, 1]], axis=1)
         samples = ops.reshape(earlier + later, (-1, (count + 1) * self.frame_length, channels))
         return samples[:, half : half + self.length]
 
@@ -317,7 +319,7 @@ def read(gated: Any, reading: list[Weights]) -> Any:
 def product(inputs: Any, kernel: Any) -> Any:
     """Return inputs (..., F) times a kernel (F, G), as one product of two matrices."""
     flat = ops.matmul(ops.reshape(inputs, (-1, inputs.shape[-1])), kernel)
-    return ops.reshape(flat, (-1, *inputs.shape[1:-1], kernel.shape[1]))
+    return ops.reshape(flat, (-1, *ops.shape(inputs)[1:-1], kernel.shape[1]))
 
 
 def gate(hidden: Any) -> Any:

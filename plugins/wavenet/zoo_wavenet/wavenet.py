@@ -27,12 +27,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.autoregression import AutoregressiveModel, code_nats
+from zoo.autoregression import AutoregressiveModel, code_nats, doubt
 from zoo.engine import compile_function, in_batches
 from zoo.errors import DataError
 from zoo.making import Watch
 from zoo_wavenet.config import WaveNetConfig
-from zoo_wavenet.frames import log_mel
+from zoo_wavenet.frames import frames_inside, log_mel
 from zoo_wavenet.mulaw import decoded_levels, encode
 from zoo_wavenet.network import WaveDecoder, WaveNetwork
 
@@ -51,6 +51,7 @@ class WaveNet(AutoregressiveModel):
     """
 
     config_class = WaveNetConfig
+    value_range = (-1.0, 1.0)
 
     def __init__(self, config: WaveNetConfig, **kwargs: Any):
         super().__init__(config, **kwargs)
@@ -71,9 +72,19 @@ class WaveNet(AutoregressiveModel):
         return self.config.local_channels > 0
 
     @property
+    def lacks(self) -> tuple[str, ...]:
+        """The protocols that this model, as configured, does not fulfil."""
+        return () if self.follows_frames else ("Follows",)
+
+    @property
     def element_shape(self) -> tuple[int, int]:
         """A row for each sample, one element in it."""
         return self.config.length, 1
+
+    @property
+    def example_shape(self) -> tuple[int | None, ...]:
+        """Samples of a sound: of any number, unless it follows a signal, which has one length."""
+        return (self.config.length if self.follows_frames else None,)
 
     @property
     def levels(self) -> int:
@@ -115,6 +126,7 @@ class WaveNet(AutoregressiveModel):
     def nll(self, x: Any, y: Any, training: bool) -> dict[str, Any]:
         """Return the negative log-likelihood of sounds (B, T), of the samples that count."""
         first = self.config.receptive_field if self.config.loss_from == "receptive-field" else 0
+        self.check_form(x)
         codes = self.codes(x)
         told = self.told_of(codes, y)
         if self.follows_frames and training:
@@ -123,8 +135,9 @@ class WaveNet(AutoregressiveModel):
         conditions = self.conditions_of(told)
         logits = self.network(codes[..., 0], *conditions, first=first)  # (B, T - first, K)
         nats = code_nats(logits, codes[:, first:, 0])
-        nll = ops.mean(ops.sum(nats, axis=1))
-        return {"nll_nats": nll, "nll_bits_per_dim": nll / (nats.shape[1] * np.log(2.0))}
+        nll = ops.mean(ops.sum(nats, axis=1)) + ops.sum(doubt(x))
+        samples = ops.cast(ops.shape(nats)[1], "float32")
+        return {"nll_nats": nll, "nll_bits_per_dim": nll / (samples * np.log(2.0))}
 
     # Sounds made after a signal.
 
@@ -134,19 +147,28 @@ class WaveNet(AutoregressiveModel):
         samples = ops.take(ops.convert_to_tensor(self.samples_of_codes), codes[..., 0], axis=0)
         return log_mel(samples, config.frame_length, config.local_channels, config.sample_rate_hz)
 
-    def frames(self, x: np.ndarray) -> np.ndarray:
+    def frames(self, x: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
         """Return the signal (B, F, C) that sounds (B, T) can be made again after.
 
+        Args:
+            x: Sounds (B, T).
+            known: What there is of them, booleans (B, T); None for all. Frames whose windows see
+                anything else are those of the last sounds of training, in turn.
+
         Raises:
-            DataError: If the model follows no signal, or sounds have another length.
+            DataError: If the model follows no signal, or sounds do not suit it.
         """
         self.check_follows()
-        x = np.asarray(x, "float32")
-        if x.ndim != 2 or x.shape[1] != self.config.length:
-            raise DataError(
-                f"Sounds must have the shape (count, {self.config.length}). Received: {x.shape}."
-            )
-        return in_batches(self.frames_compiled, self.examples_per_call, x)
+        if known is None:
+            return in_batches(self.frames_compiled, self.examples_per_call, self.checked(x))
+        x, known = self.known_part(x, known)
+        own = in_batches(self.frames_compiled, self.examples_per_call, x)
+        is_own = frames_inside(known, self.config.frame_length)  # (B, F)
+        return np.where(is_own[..., None], own, self.guides_for(len(x)))
+
+    def guides_for(self, count: int) -> np.ndarray:
+        """Return the signals (N, F, C) of the last sounds of training, in turn."""
+        return np.asarray(ops.convert_to_numpy(self.guides)[np.arange(count) % GUIDES])
 
     def sample(
         self,
@@ -187,23 +209,56 @@ class WaveNet(AutoregressiveModel):
         sampling = {"temperature": temperature}
         return self.make(codes, codes > 0, told, seed=seed, sampling=sampling, watch=watch)
 
+    def complete(
+        self,
+        x: np.ndarray,
+        known: np.ndarray,
+        *,
+        seed: int = 0,
+        labels: Any = None,
+        temperature: float = 1.0,
+        watch: Watch | None = None,
+        frames: Any = None,
+    ) -> np.ndarray:
+        """Return sounds (B, T) that equal `x` where `known` is true; the rest is drawn.
+
+        Args:
+            x: Sounds (B, T); what is not known may hold anything.
+            known: Booleans (B, T): give a beginning.
+            seed: Decides the draws.
+            labels: Labels (B,).
+            temperature: As in `sample`.
+            watch: Called as the making goes on, some forty times a batch.
+            frames: The signal (B, F, C) to follow, such as `frames` returns of whole sounds; by
+                default, of a model that follows one, that of what is known, and from there on that
+                of the last sounds of training.
+
+        Raises:
+            DataError: If what is known, a label or the frames do not suit the model.
+        """
+        x, known = self.known_part(x, known)
+        if self.follows_frames and frames is None:
+            frames = self.frames(x, known)
+        told, sampling = self.told_for(len(x), labels, frames), {"temperature": temperature}
+        return self.fill(x, known, told, seed=seed, sampling=sampling, watch=watch)
+
     def told_for(self, count: int, labels: Any = None, frames: Any = None) -> dict[str, Any]:
         """Return the labels (N,) and frames (N, F, C) of sounds that are made.
 
         Raises:
-            DataError: If frames are given that cannot be followed, or of another shape.
+            DataError: If frames are given that cannot be followed, of another shape or not finite.
         """
         labels = self.labels_for(count, labels)
         if not self.follows_frames:
             if frames is not None:
                 self.check_follows()
             return {"labels": labels, "frames": None}
-        guides = ops.convert_to_numpy(self.guides)
-        if frames is None:
-            frames = guides[np.arange(count) % GUIDES]
-        frames, expected = np.asarray(frames, "float32"), (count, *guides.shape[1:])
+        frames = self.guides_for(count) if frames is None else np.asarray(frames, "float32")
+        expected = (count, *self.guides.shape[1:])
         if frames.shape != expected:
             raise DataError(f"frames must have the shape {expected}. Received: {frames.shape}.")
+        if not np.isfinite(frames).all():
+            raise DataError("frames must be finite. Received: NaN or infinity among them.")
         return {"labels": labels, "frames": frames}
 
     def check_follows(self) -> None:
