@@ -193,6 +193,6 @@ def test_a_training_on_films_leaves_films_and_a_report(trained, capsys):
 def test_the_script_in_the_card_of_a_run_on_films_writes_films(trained, monkeypatch):
     monkeypatch.chdir(trained)
     blocks = (trained / "README.md").read_text().split("```\n")
-    (script,) = [block for block in blocks if "import keras" in block]
+    (script,) = [block for block in blocks if "import zoo" in block]
     exec(script, {})  # noqa: S102
     assert len(frames_of("samples.gif")) == 3

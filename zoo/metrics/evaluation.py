@@ -264,7 +264,7 @@ def _form(run: Run, model: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
             form["image_size"] = tuple(size_b)
         else:  # each domain's own, as its images have it
             form.pop("image_size", None)
-    if hasattr(config, "sample_rate_hz"):
+    if getattr(config, "sample_rate_hz", 0):
         form["sample_rate_hz"] = config.sample_rate_hz
         if hasattr(config, "length"):
             form["clip_seconds"] = config.length / config.sample_rate_hz
