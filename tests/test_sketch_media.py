@@ -104,6 +104,12 @@ def test_a_known_beginning_is_drawn_in_another_ink():
     assert render(ENDED, known=3).min() == 1
 
 
+@pytest.mark.parametrize("known", [2, 4])
+def test_what_is_given_has_no_ink_of_what_is_made_at_its_end(known):
+    given = np.where(np.arange(len(CROSS))[:, None] < known, CROSS, (0, 0, 0, 0, 1))
+    assert render(given.astype(CROSS.dtype), 100, known=known)[..., 2].min() > 0.1
+
+
 def test_the_paths_of_an_svg_are_the_strokes(doodles):
     for sketch in (*doodles, DOT):
         document = sketch_svg(sketch)

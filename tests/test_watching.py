@@ -51,4 +51,4 @@ def test_a_preview_leaves_a_file_of_its_name_alone(tmp_path):
     with growing_sound(path, 8000) as preview:
         preview(made(20))
         assert (tmp_path / "samples-preview-2.wav").exists()
-    assert [file.read_text() for file in tmp_path.iterdir()] == ["keep"]
+    assert [file.read_text() for file in tmp_path.glob("*.wav")] == ["keep"]
