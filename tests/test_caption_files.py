@@ -167,6 +167,11 @@ def test_a_large_folder_is_read_file_by_file(split_folder, monkeypatch):
     assert np.array_equal(a["caption"], b["caption"])
 
 
+def test_a_caption_of_any_length_takes_no_other_with_it(split_folder):
+    write(split_folder, captions_csv="train/b.png,cat\ntrain/a.png," + "a b " * 50_000)
+    assert captions(split_folder) == {1: ("cat",)}
+
+
 def test_what_helps_nobody_is_an_error_that_says_how_to_mend_it(split_folder, tmp_path):
     def refused(match: str) -> None:
         with pytest.raises(DataError, match=match):

@@ -8,7 +8,7 @@ import pytest
 from zoo.data.texts import text_splits
 from zoo.data.vocabulary import lengths_of
 from zoo.errors import NonFiniteError
-from zoo.metrics import MetricError, Settings
+from zoo.metrics import MetricError, Settings, UnsuitableError
 from zoo.metrics.evaluation import choose_metrics
 from zoo.metrics.nll import measure_nll
 from zoo.metrics.perplexity import measure_perplexity, perplexity_figure
@@ -108,6 +108,19 @@ def test_the_count_is_that_of_the_texts_that_were_asked_for():
 def test_a_likelihood_that_is_not_finite_is_an_error():
     with pytest.raises(NonFiniteError, match="nll_nats"):
         measure_perplexity(Dice(math.inf), texts(), Settings())
+
+
+@pytest.mark.parametrize("nats_per_token", [709.7, 710, 1e200])
+def test_a_perplexity_beyond_any_number_is_left_out(nats_per_token):
+    with pytest.raises(UnsuitableError, match=r"The perplexity .* may have diverged"):
+        perplexity_figure(nats_per_token * np.array([2.0, 39.0]), np.array([1, 40]))
+
+
+def test_a_likelihood_is_still_measured_where_the_perplexity_is_left_out():
+    model, settings, data = Dice(10**400), Settings(), texts()
+    assert measure_nll(model, data, settings)["nll_nats"].value > 1000
+    with pytest.raises(UnsuitableError, match=r"The perplexity of 921 nats per token"):
+        measure_perplexity(model, data, settings)
 
 
 def test_it_is_measured_unasked_of_models_of_text_and_of_no_others():

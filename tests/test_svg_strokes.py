@@ -34,10 +34,18 @@ SQUARE = [[10, 20], [40, 20], [40, 60], [10, 60], [10, 20]]
         "M10 20 H40 V60 H10 Z",
         "M1e1 20h30v40h-30v-40",
         "M 10\n20\tH 40 V\n60 h-30 z",
+        "M10 20 40 20 40 60 10 60zM2000 2000",
+        "M2000 2000m-1990-1980h30v40h-30z",
     ],
 )
 def test_straight_commands_are_read_absolute_and_relative(data):
     assert_lines(path(data), SQUARE)
+
+
+def test_minified_numbers_are_told_apart():
+    assert_lines(
+        path("M.5.5-3-4l1e-3-.5e1+2-1"), [[0.5, 0.5], [-3, -4], [-2.999, -9], [-0.999, -10]]
+    )
 
 
 def test_sub_paths_are_strokes_of_their_own_and_begin_where_they_should():
@@ -85,6 +93,17 @@ def test_the_four_arcs_between_two_points(large, sweep, middle, turn):
     assert np.rad2deg(angle[-1] - angle[0]) == pytest.approx(turn, abs=0.1)
 
 
+@pytest.mark.parametrize("radii", ["0 0", "5 0", "0 5"])
+def test_an_arc_without_a_radius_is_a_straight_line(radii):
+    assert_lines(path(f"M0 0A{radii} 0 0 1 20 20L30 10"), [[0, 0], [20, 20], [30, 10]])
+
+
+def test_an_arc_to_where_it_begins_is_none_and_too_small_radii_grow():
+    assert_lines(path("M1 2A5 5 0 0 1 1 2L3 4"), [[1, 2], [3, 4]])
+    (line,) = path("M0 0A1 1 0 0 1 20 0")
+    np.testing.assert_allclose(np.hypot(*(line - (10, 0)).T), 10, rtol=1e-3)
+
+
 def test_shapes():
     assert_lines(lines_of_svg(svg('<rect x="10" y="20" width="30px" height="40"/>')), SQUARE)
     assert_lines(lines_of_svg(svg('<polygon points="10,20 40,20 40,60 10,60"/>')), SQUARE)
@@ -99,6 +118,69 @@ def test_shapes():
 def test_a_rectangle_has_round_corners_of_at_most_half_its_side():
     (pill,) = lines_of_svg(svg('<rect width="40" height="40" rx="1000"/>'))
     np.testing.assert_allclose(np.hypot(*(pill - 20).T), 20, rtol=1e-3)
+    (pill,) = lines_of_svg(svg('<rect width="40" height="40" rx="auto" ry="20"/>'))
+    np.testing.assert_allclose(np.hypot(*(pill - 20).T), 20, rtol=1e-3)
+
+
+@pytest.mark.parametrize("radii", ["rx='0' ry='5'", "rx='5' ry='0'", "rx='auto' ry='auto'"])
+def test_a_rectangle_with_a_radius_of_nothing_has_square_corners(radii):
+    assert_lines(lines_of_svg(svg(f'<rect x="10" y="20" width="30" height="40" {radii}/>')), SQUARE)
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [
+        ("25.4mm", 96),
+        ("2.54cm", 96),
+        ("1in", 96),
+        ("72pt", 96),
+        ("6pc", 96),
+        ("101.6Q", 96),
+        ("96px", 96),
+        (" 9.6e1PX ", 96),
+        ("2em", 32),
+        ("2ex", 16),
+        ("1e1em", 160),
+    ],
+)
+def test_lengths_have_units(length, expected):
+    assert_lines(lines_of_svg(svg(f'<line x2="{length}" y1="0"/>')), [[0, 0], [expected, 0]])
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        '<rect x="2000" y="2000"/>',
+        '<rect width="9"/>',
+        '<rect width="9" height="-9"/>',
+        '<rect width="auto" height="9"/>',
+        '<rect width="100%" height="100%"/>',
+        '<rect width="9vw" height="9"/>',
+        '<rect width="wide" height="9"/>',
+        '<circle cx="2000" cy="9"/>',
+        '<circle r="-1"/>',
+        '<ellipse rx="9" ry="0"/>',
+        '<line x1="2000" x2="2000"/>',
+        '<polyline points="2000 2000"/>',
+        '<polygon points="2000 2000"/>',
+        '<path d="M2000 2000"/>',
+        '<path d="M2000 2000z"/>',
+        '<path d="M2000 2000h0v0"/>',
+        '<svg x="10%"><path d="M9 9h9"/></svg>',
+    ],
+)
+def test_a_shape_without_extent_or_of_unknown_size_is_left_out_and_no_other(shape):
+    lines = lines_of_svg(svg(f'{shape}<path width="9%" d="M1 1h1"/>'))
+    assert_lines(lines, [[1, 1], [2, 1]])
+
+
+def test_a_dot_is_drawn_where_its_ends_are_round_or_square():
+    dot = '<path d="M5 5h0"/>'
+    assert lines_of_svg(svg(f'<g stroke="red" stroke-linecap="butt">{dot}</g>')) == []
+    assert lines_of_svg(svg(f'<g stroke-linecap="round">{dot}</g>')) == []
+    for cap in ("round", "square"):
+        lines = lines_of_svg(svg(f'<g stroke="red" style="stroke-linecap:{cap}">{dot}</g>'))
+        assert_lines(lines, [[5, 5], [5, 5]])
 
 
 @pytest.mark.parametrize(
@@ -114,10 +196,14 @@ def test_a_rectangle_has_round_corners_of_at_most_half_its_side():
         ("skewY(45)", (1, 3)),
         ("matrix(1 2 3 4 5 6)", (12, 16)),
         ("translate(10,0),scale(2)", (12, 4)),
+        ("translate(-38.5-122.3)", (-37.5, -120.3)),
+        ("translate(.5.5)", (1.5, 2.5)),
+        ("matrix(1 0 0-1 0 10)", (1, 8)),
+        ("translate(1e1-2E+0)scale(2.)", (12, 2)),
     ],
 )
 def test_transforms(transform, expected):
-    (line,) = lines_of_svg(svg(f'<path transform="{transform}" d="M1 2h0"/>'))
+    (line,) = lines_of_svg(svg(f'<path transform="{transform}" d="M1 2h1"/>'))
     np.testing.assert_allclose(line[0], expected, atol=1e-12)
 
 
@@ -129,6 +215,74 @@ def test_transforms_of_groups_apply_from_the_outside_in_and_end_with_the_group()
         )
     )
     assert_lines(lines, [[102, 2], [104, 2]], [[101, 1], [102, 1]], [[1, 1], [2, 1]])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ('x="20"', [[20, 0], [30, 0]]),
+        ('x="20" y="1mm" transform="scale(2)"', [[40, 7.559055], [60, 7.559055]]),
+        ('x="20" y="5" width="40" height="40" viewBox="0 0 10 10"', [[20, 5], [60, 5]]),
+        ('width="40" height="60" viewBox="-10,-10,20,20"', [[20, 30], [40, 30]]),
+        ('width="60" height="40" viewBox="0 0 20 20"', [[10, 0], [30, 0]]),
+        ('x="3" width="40" height="40" viewBox="0 0 0 10"', [[3, 0], [13, 0]]),
+        ('x="3" viewBox="5 5 1 1"', [[3, 0], [13, 0]]),
+        ('x="3" width="100%" height="100%" viewBox="5 5 1 1"', [[3, 0], [13, 0]]),
+    ],
+)
+def test_a_picture_in_a_picture_stands_where_it_should(attributes, expected):
+    inner = f'<svg {attributes}><path d="M0 0h10"/></svg><path d="M1 1h1"/>'
+    first, second = lines_of_svg(f'<svg x="7" width="9">{inner}</svg>'.encode())
+    np.testing.assert_allclose(first, expected, atol=1e-6)
+    np.testing.assert_array_equal(second, [[1, 1], [2, 1]])
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        '<g visibility="hidden">',
+        '<g style="visibility: collapse !important">',
+        '<g opacity="0">',
+        '<g style="opacity:0.0%">',
+        '<g display="none">',
+        '<g style="fill:red; DISPLAY : None">',
+        '<g fill="none" stroke="none">',
+        '<g style="fill:none;stroke:none" fill="red">',
+        '<g fill=" None ">',
+        '<g fill="transparent" stroke="red" stroke-width="0px">',
+        '<g fill-opacity="0" stroke="red" stroke-opacity="0">',
+        "<defs>",
+        "<clipPath>",
+        "<template>",
+        "<flowRegion>",
+    ],
+)
+def test_what_cannot_be_seen_is_not_drawn(opening):
+    closing = f"</{opening.strip('<>').split()[0]}>"
+    hidden = f'{opening}<g><path d="M9 9h9"/><g fill="inherit"><circle r="9"/></g></g>{closing}'
+    lines = lines_of_svg(svg(f'{hidden}<path d="M1 1h1"/>'))
+    assert_lines(lines, [[1, 1], [2, 1]])
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        ('visibility="hidden"', 'visibility="visible"'),
+        ('fill="none"', 'stroke="currentColor"'),
+        ('fill="none" stroke="none"', 'style="fill:#fff"'),
+        ('style="fill:none" stroke="none"', 'fill="red"'),
+        ('opacity="0.5" fill-opacity=".01"', 'opacity="much"'),
+    ],
+)
+def test_what_can_be_seen_again_is_drawn(outer, inner):
+    lines = lines_of_svg(svg(f'<g {outer}><path {inner} d="M1 1h1"/></g>'))
+    assert_lines(lines, [[1, 1], [2, 1]])
+
+
+def test_where_a_style_sheet_may_paint_a_shape_it_is_drawn():
+    sheet = "<defs><style>.line { stroke: black }</style></defs>"
+    lines = lines_of_svg(svg(f'{sheet}<path class="line" fill="none" d="M1 1h1"/>'))
+    assert_lines(lines, [[1, 1], [2, 1]])
 
 
 def test_what_is_hidden_is_not_drawn_nor_is_the_view_box_obeyed():
@@ -169,6 +323,13 @@ def test_a_drawing_is_fitted_to_the_box_and_begins_from_its_middle(tmp_path):
     np.testing.assert_allclose(points, expected, rtol=1e-6)
 
 
+def test_a_move_that_draws_nothing_does_not_shrink_the_drawing(tmp_path):
+    (tmp_path / "a.svg").write_bytes(svg('<path d="M0 0L10 0L10 10L0 10ZM2000 2000"/>'))
+    points = read_svg(tmp_path / "a.svg", 250)
+    assert len(points) == 5
+    assert np.ptp(np.cumsum(points[:, :2], axis=0)) == pytest.approx(BOX)
+
+
 def distance_to_line(point, line):
     """Return how far a point is from a line, by trying many places on it."""
     along = np.linspace(0, 1, 201)[:, None]
@@ -201,15 +362,16 @@ BAD = {
     b"": "no XML",
     b"hello": "no XML",
     svg("<path>"): "no XML",
-    svg(""): "no path, line, polygon, rectangle, circle or ellipse in it",
+    svg(""): "no path, line, polygon, rectangle, circle or ellipse to be seen in it",
     svg('<path d="L1 2"/>'): "a shape that cannot be read",
     svg('<path d="M1"/>'): "a shape that cannot be read",
     svg('<path d="M1 1 A1 1 0 0 1"/>'): "a shape that cannot be read",
-    svg('<rect width="5em" height="1"/>'): "a shape that cannot be read",
+    svg('<rect width="5vw" height="1"/>'): "no path, line, polygon, rectangle, circle or ellip",
+    svg('<path transform="scale(2px)" d="M1 1h1"/>'): "a shape that cannot be read",
     svg('<path transform="rotate()" d="M1 1h1"/>'): "a shape that cannot be read",
     svg('<path transform="turn(1)" d="M1 1h1"/>'): "a shape that cannot be read",
     svg('<path d="M1 1h1e300"/>'): "a point that lies beyond 1e+09",
-    svg('<path d="M1 1h0"/>'): "all points in one place",
+    svg('<path d="M1 1h0" stroke="red" stroke-linecap="round"/>'): "all points in one place",
     svg('<path d="M0 0' + "h9v9" * 5_001 + '"/>'): "more than 10,000 points",
 }
 

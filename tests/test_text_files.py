@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import tracemalloc
@@ -147,6 +148,14 @@ def test_folders_of_splits_are_splits(tmp_path, text):
             ["1 entries without text in 'text'"],
         ),
         (
+            "torn.jsonl",
+            '{"text": "one"}\n\n{"text": two}\n{"text": "two\\nlines"}\n]',
+            [
+                "line 3: it is no JSON (Expecting value: column 10)",
+                "line 5: it is no JSON (Expecting value: column 1)",
+            ],
+        ),
+        (
             "table.csv",
             'id,Text\r\n1,one\r\n2,"two\nlines"\r\n3,\r\n\r\n4,torn, apart\r\n',
             ["2 entries without text in 'Text', or not as long as the header"],
@@ -197,10 +206,12 @@ def test_what_is_no_text_is_refused_by_name_and_place(text, content, reason):
         ("a.json", "[1, null, []]", "holds no text to train on. Skipped: a.json: 3 entries"),
         ("a.json", '[{"id": 1}]', "no field is called text, .*Its fields: 'id'"),
         ("a.json", "[" * 100_000, "it cannot be read|it is no JSON"),
-        ("a.jsonl", '"fine"\n{', "it is no JSON"),
+        ("a.jsonl", "\n{\n[", r"line 2: it is no JSON \(.*: column 2\)"),
+        ("a.jsonl", "[" * 100_000, "line 1: it is no JSON"),
         ("a.csv", "to be, or not to be\nthat is the question\n", "no field is called text"),
         ("a.csv", "text\n", "holds no text to train on"),
-        ("a.csv", 'text\n"open', "it cannot be read"),
+        ("a.csv", 'text\n"open', "unexpected end of data, in line 2. Text that holds quotes"),
+        ("a.csv", 'text\na\n"b" c\nd', "expected after .*, in line 3. Text that holds quotes"),
         ("a.csv", "id,text\n1,torn, apart\n", "1 entries without text in 'text', or not as long"),
     ],
 )
@@ -237,6 +248,15 @@ def test_a_line_of_ten_megabytes_is_left_out_in_little_memory(text):
         most = {"word": 60, "character": 200}[tokens]
         assert data.skipped[0].endswith(f"1 passages of more than {most} {tokens} tokens")
         assert peak < 300e6
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_a_cell_of_any_length_is_read(text, name):
+    before = csv.field_size_limit()
+    passage = "a b " * 50_000
+    data = load(text(f"text\nshort line\n{passage}\nanother one\n", name))
+    assert data.skipped[0].endswith("1 passages of more than 60 word tokens")
+    assert csv.field_size_limit() == before
 
 
 def test_a_file_that_changes_is_read_anew_and_its_fingerprint_changes(text):

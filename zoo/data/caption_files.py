@@ -1,7 +1,5 @@
 """A folder of image files with captions: in a table, or in a text file beside each image."""
 
-import csv
-import io
 import posixpath
 import unicodedata
 from collections.abc import Iterator
@@ -13,7 +11,7 @@ from zoo.data.captions import caption_of
 from zoo.data.files import SPLIT_FOLDERS, SUFFIXES, ListedFile, list_files, read_file, shown, some
 from zoo.data.folder import folder_paths, load_folder
 from zoo.data.forms import CaptionedForm, ImageForm
-from zoo.data.text_files import SEPARATORS, UnusableTextError, cut, decode
+from zoo.data.text_files import SEPARATORS, UnusableTextError, cut, decode, table_rows
 from zoo.errors import DataError
 
 SIDECAR_SUFFIX = ".txt"
@@ -136,19 +134,13 @@ def _rows(root: Path, table: str) -> Iterator[tuple[str, list[str]]]:
     """
     separator = SEPARATORS[posixpath.splitext(table.lower())[1]]
     try:
-        content = io.StringIO(decode(read_file(root / table)), newline="")
-        rows = csv.reader(content, delimiter=separator, strict=True)
-        for row in rows:
-            file, *captions = [cell.strip() for cell in row] or [""]
-            if (rows.line_num == 1 and file.lower() in HEADERS) or not any(row):
-                continue
-            path = posixpath.normpath(posixpath.join(posixpath.dirname(table), file))
-            yield path, [caption_of(caption) for caption in captions]
-    except csv.Error as error:
-        raise DataError(
-            f"'{shown(root / table)}' cannot be read: {error}, in line {rows.line_num}. Text that "
-            'holds quotes stands between quotes, in which each is doubled: "a ""red"" door".'
-        ) from error
+        with table_rows(decode(read_file(root / table)), separator) as rows:
+            for row in rows:
+                file, *captions = [cell.strip() for cell in row] or [""]
+                if (rows.line_num == 1 and file.lower() in HEADERS) or not any(row):
+                    continue
+                path = posixpath.normpath(posixpath.join(posixpath.dirname(table), file))
+                yield path, [caption_of(caption) for caption in captions]
     except (UnusableTextError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise DataError(f"'{shown(root / table)}' cannot be read: {reason}.") from error

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -44,7 +45,8 @@ from zoo.errors import DataError
 SOUND_SUFFIXES = (".wav", ".wave")
 MEMORY_BYTES = 512 * 1024**2  # splits up to this size are kept in memory
 
-_UNKNOWN_SIZES = (0, 2**32 - 1)  # written by programs that could not go back to the header
+_NO_SIZE = 2**32 - 1
+_UNKNOWN_SIZES = (0, _NO_SIZE)  # written by programs that could not go back to the header
 
 
 class UnusableSoundError(ValueError):
@@ -102,12 +104,10 @@ def decode(content: bytes) -> tuple[np.ndarray, int]:
 
     if content[:4] not in (b"RIFF", b"RIFX", b"RF64") or content[8:12] != b"WAVE":
         raise UnusableSoundError("it is not a WAV file" if content else "it is empty")
-    promised = int.from_bytes(content[4:8], "big" if content[:4] == b"RIFX" else "little")
-    # One byte less is common: the padding that an odd number of bytes should have.
-    if promised not in _UNKNOWN_SIZES and len(content) + 1 < promised + 8:
-        raise UnusableSoundError(f"it is cut short: {len(content)} of {promised + 8} bytes")
     try:
-        rate, values = wavfile.read(BytesIO(content))
+        rate, values = wavfile.read(BytesIO(_with_true_sizes(content)))
+    except UnusableSoundError:
+        raise
     # What SciPy raises for headers that contradict themselves.
     except (ValueError, struct.error, UnboundLocalError, ArithmeticError) as error:
         reason = f" ({error})" if type(error) is ValueError else ""
@@ -119,6 +119,45 @@ def decode(content: bytes) -> tuple[np.ndarray, int]:
     if values.ndim != 1:
         raise UnusableSoundError(f"{values.shape[1]} channels; expected mono")
     return checked(values), rate
+
+
+def _with_true_sizes(content: bytes) -> bytes:
+    """Return a WAV file up to the end of its samples, with the sizes in its header that it has.
+
+    Where programs did not know them, the samples go on to the end of the file.
+
+    Raises:
+        UnusableSoundError: If there are fewer bytes than promised, or none of samples.
+    """
+    order: Literal["big", "little"] = "big" if content[:4] == b"RIFX" else "little"
+
+    def number(place: int, width: int = 4) -> int:
+        return int.from_bytes(content[place : place + width], order)
+
+    whole = number(4)
+    # One byte less is common: the padding that an odd number of bytes should have.
+    if whole not in _UNKNOWN_SIZES and len(content) + 1 < whole + 8:
+        raise UnusableSoundError(f"it is cut short: {len(content)} of {whole + 8} bytes")
+    place, frame = 12, 1
+    while (name := content[place : place + 4]) != b"data":
+        if not name:
+            raise UnusableSoundError("its header cannot be read (it has no part 'data')")
+        if name == b"fmt ":
+            frame = number(place + 20, 2) or 1
+        size = number(place + 4)
+        place += 8 + size + size % 2
+    start = place + 8
+    size, there = number(place + 4), max(len(content) - start, 0)
+    if content[:4] == b"RF64":  # whose sizes have 8 bytes, and stand before all else
+        size = number(28, 8)
+    elif size == _NO_SIZE or (size == 0 and whole in _UNKNOWN_SIZES):
+        size = there - there % frame
+    if size > there:
+        raise UnusableSoundError(f"it is cut short: {there} of {size} bytes of samples")
+    riff = b"RIFF" if content[:4] == b"RF64" else content[:4]
+    sizes = [value.to_bytes(4, order) for value in (start + size - 8, size)]
+    samples = content[start : start + size]
+    return b"".join([riff, sizes[0], content[8 : place + 4], sizes[1], samples])
 
 
 def checked(values: np.ndarray) -> np.ndarray:

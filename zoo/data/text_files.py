@@ -4,12 +4,14 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.data.arrays import check_split
 from zoo.data.files import (
+    MOST_BYTES,
     SPLIT_FOLDERS,
     ListedFile,
     by_split,
@@ -24,6 +26,9 @@ from zoo.data.forms import TextForm
 from zoo.data.texts import ArrayTexts, text_splits
 from zoo.data.vocabulary import normalized
 from zoo.errors import DataError
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 TEXT_SUFFIXES = (".txt", ".text", ".json", ".jsonl", ".ndjson", ".csv", ".tsv")
 # Where a table or JSON has several fields, the first of these that it has is its text.
@@ -45,6 +50,8 @@ def load_texts(name: str, *, split: str, form: TextForm | None = None) -> ArrayT
     Lines has one of them in each line, and CSV and TSV have a header; there, each entry is a
     passage. The field is `text`, `sentence`, `paragraphs`, `content`, `body` or `lines`, or is
     named as in `poems.json#verses`. A list of strings in a field is joined by line breaks.
+
+    Lines of JSON that are none are left out and named.
 
     Files `train.txt`, `valid.txt` and `test.txt` of a folder, or folders of these names, are its
     splits; otherwise a hash of each passage puts about a tenth into `test`. Text is UTF-8.
@@ -153,16 +160,14 @@ def read_passages(path: Path, field: str | None, passages: str) -> tuple[list[st
     """
     text = decode(read_file(path))
     suffix = path.suffix.lower()
-    try:
-        if suffix in SEPARATORS:
-            return _of_table(text, SEPARATORS[suffix], field)
-        if suffix == ".json" or suffix in _LINES_OF_JSON:
-            return _of_entries(_entries(text, suffix), field)
-    # JSON's reader raises a plain ValueError for an integer of thousands of digits.
-    except UnusableTextError:
-        raise
-    except (csv.Error, RecursionError, ValueError) as error:
-        raise UnusableTextError(f"it cannot be read ({error})") from error
+    if suffix in SEPARATORS:
+        return _of_table(text, SEPARATORS[suffix], field)
+    if suffix == ".json":
+        return _of_entries(_entries(text), field)
+    if suffix in _LINES_OF_JSON:
+        entries, broken = _entries_of_lines(text)
+        found, missing = _of_entries(entries, field)
+        return found, broken + missing
     if field is not None:
         raise UnusableTextError(f"plain text has no fields, such as '{field}'")
     return list(cut(text, passages)), []
@@ -204,18 +209,56 @@ def cut(text: str, passages: str) -> Iterator[str]:
             lines = []
 
 
-def _entries(text: str, suffix: str) -> list[Any]:
+@contextmanager
+def table_rows(text: str, separator: str) -> Iterator["Reader"]:
+    """Give the rows of a table inside a `with`, however long their cells are.
+
+    Raises:
+        UnusableTextError: If they cannot be read; the message names the line.
+    """
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    limit = csv.field_size_limit(MOST_BYTES)
     try:
-        if suffix == ".json":
-            entries = json.loads(text)
-        else:
-            entries = [json.loads(line) for line in text.split("\n") if line.strip()]
+        yield rows
+    except csv.Error as error:
+        raise UnusableTextError(
+            f"{error}, in line {rows.line_num}. Text that holds quotes stands "
+            'between quotes, in which each is doubled: "a ""red"" door"'
+        ) from error
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _entries(text: str) -> list[Any]:
+    try:
+        entries = json.loads(text)
     except json.JSONDecodeError as error:
         raise UnusableTextError(f"it is no JSON ({error})") from error
+    # A plain ValueError: an integer of thousands of digits.
+    except (RecursionError, ValueError) as error:
+        raise UnusableTextError(f"it cannot be read ({error})") from error
     if not isinstance(entries, list):
         about = f"the fields {_names(entries)}" if isinstance(entries, dict) else "no list"
         raise UnusableTextError(f"it holds {about}; expected a list of strings or of objects")
     return entries
+
+
+def _entries_of_lines(text: str) -> tuple[list[Any], list[str]]:
+    """Return what the lines of JSON Lines hold, and "line 7: reason" of those that are no JSON."""
+    entries, broken = [], []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            entries.append(json.loads(line))
+        except (RecursionError, ValueError) as error:
+            reason = str(error)
+            if isinstance(error, json.JSONDecodeError):  # which would call every line the first
+                reason = f"{error.msg}: column {error.colno}"
+            broken.append(f"line {number}: it is no JSON ({reason})")
+    if broken and not entries:
+        raise UnusableTextError(broken[0])
+    return entries, broken
 
 
 def _of_entries(entries: list[Any], field: str | None) -> tuple[list[str], list[str]]:
@@ -229,12 +272,13 @@ def _of_entries(entries: list[Any], field: str | None) -> tuple[list[str], list[
 
 
 def _of_table(text: str, separator: str, field: str | None) -> tuple[list[str], list[str]]:
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    header = [name.strip() for name in next(rows, [])]
-    column = header.index(_choose(header, field))
-    # A row with more cells than the header has a text that was not quoted, and cut at its comma.
-    values = (row[column] if len(row) == len(header) else None for row in rows if row)
-    return _texts_of(values, f"without text in '{header[column]}', or not as long as the header")
+    with table_rows(text, separator) as rows:
+        header = [name.strip() for name in next(rows, [])]
+        column = header.index(_choose(header, field))
+        # A row with more cells than the header has a text without quotes, cut at its comma.
+        values = (row[column] if len(row) == len(header) else None for row in rows if row)
+        without = f"without text in '{header[column]}', or not as long as the header"
+        return _texts_of(values, without)
 
 
 def _texts_of(values: Iterator[Any], without: str) -> tuple[list[str], list[str]]:

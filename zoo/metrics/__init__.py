@@ -17,7 +17,7 @@ class MetricError(ZooError, ValueError):
 
 
 class UnsuitableError(MetricError):
-    """The data cannot give a metric that the model could; unasked for, it is left out."""
+    """The data, or a model that diverged, cannot give a metric; unasked for, it is left out."""
 
 
 @dataclass(frozen=True, kw_only=True)

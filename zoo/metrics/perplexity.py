@@ -14,7 +14,7 @@ import numpy as np
 
 from zoo.data.dataset import Dataset
 from zoo.data.vocabulary import lengths_of
-from zoo.metrics import Figure, Settings
+from zoo.metrics import Figure, Settings, UnsuitableError
 from zoo.metrics.examples import choose, read_batches
 from zoo.metrics.nll import example_nats, likelihoods
 
@@ -28,6 +28,7 @@ def measure_perplexity(model: Any, dataset: Dataset, settings: Settings) -> dict
 
     Raises:
         MetricError: If K is below 1.
+        UnsuitableError: If it is beyond what a number can hold.
         NonFiniteError: If the log-likelihood of an example is NaN or infinite.
     """
     indices = choose(dataset, settings.count, settings.seed)
@@ -42,15 +43,25 @@ def measure_perplexity(model: Any, dataset: Dataset, settings: Settings) -> dict
 
 
 def perplexity_figure(nats: np.ndarray, tokens: np.ndarray) -> Figure:
-    """Return the perplexity of texts of so many nats (N,) and tokens (N,)."""
+    """Return the perplexity of texts of so many nats (N,) and tokens (N,).
+
+    Raises:
+        UnsuitableError: If it is beyond what a number can hold.
+    """
     count = len(nats)
     total = float(tokens.sum())
     per_token = float(nats.sum()) / total
-    value = math.exp(per_token)
     error = None
-    if count > 1:
-        # Var(sum a / sum b) ~ sum of (a - ratio b)^2 / (sum b)^2, then d exp(r) = exp(r) dr.
-        residuals = nats - per_token * tokens
-        variance = count / (count - 1) * float(np.square(residuals).sum()) / total**2
-        error = value * math.sqrt(variance)
+    try:
+        value = math.exp(per_token)
+        if count > 1:
+            # Var(sum a / sum b) ~ sum of (a - ratio b)^2 / (sum b)^2, then d exp(r) = exp(r) dr.
+            residuals = nats - per_token * tokens
+            variance = count / (count - 1) * float(np.square(residuals).sum()) / total**2
+            error = math.exp(per_token + math.log(variance) / 2) if variance else 0.0
+    except OverflowError as overflow:
+        raise UnsuitableError(
+            f"The perplexity of {per_token:.4g} nats per token is beyond what a number can hold. "
+            "The model may have diverged; see the curves in its report."
+        ) from overflow
     return Figure(value=value, standard_error=error, count=count)
