@@ -134,3 +134,13 @@ def test_fewer_samples_replace_those_of_before(tmp_path):
     save_samples(SPEC, sounds(2), tmp_path / "a")
     names = sorted(path.name for path in (tmp_path / "a-wav").glob("*.wav"))
     assert names == ["0001.wav", "0002.wav", "0042.wav", "mine.wav"]
+
+
+def test_files_of_others_are_not_written_over(tmp_path):
+    theirs = tmp_path / "a-wav" / "0002.wav"
+    theirs.parent.mkdir()
+    theirs.write_text("keep")
+    for _ in range(2):
+        assert save_samples(SPEC, sounds(2), tmp_path / "a")[1] == tmp_path / "a-wav-2"
+    assert theirs.read_text() == "keep"
+    assert save_samples(SPEC, sounds(1), tmp_path / "a")[1] == tmp_path / "a.wav"

@@ -83,8 +83,9 @@ def write_samples(
         asked: dict[str, Any] = {**(options or {}), "class": class_name, "seconds": seconds}
         asked |= {"temperature": temperatures or None, "sample_rate": sample_rate_hz}
         _refuse_options(run, {**asked, "text": texts or None, "embeddings": embeddings})
+        path = samples_path(kind, out or run.path / "samples")
         trips = _trips(run, model, count or AT_A_GLANCE[kind], seed)
-        return save_samples(load_dataset(run, "train").spec, trips, out or run.path / "samples")
+        return save_samples(load_dataset(run, "train").spec, trips, path)
     given = _options(run, model, {**(options or {}), "temperature": next(iter(temperatures), None)})
     if len(temperatures) > 1:
         page = page_of(kind, model, run.request.model)

@@ -1,10 +1,13 @@
-"""Running a compiled function over more examples than fit in memory at once."""
+"""Examples in batches: for a compiled function, and what is left for the last one of `fit`."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from keras import ops
+
+from zoo.errors import DataError
 
 
 def in_batches(function: Callable[..., Any], size: int, *arrays: Any) -> np.ndarray:
@@ -27,3 +30,27 @@ def in_batches(function: Callable[..., Any], size: int, *arrays: Any) -> np.ndar
         batch = (None if array is None else np.asarray(array)[indices] for array in arrays)
         results.append(ops.convert_to_numpy(function(*batch)))
     return np.concatenate(results)[:count]
+
+
+def check_last_batch(count: int, given: Mapping[str, Any], least: int, model: str) -> None:
+    """Raise DataError where what is left for the last batch of an epoch is too little.
+
+    On TensorFlow a compiled step does not know how many examples it has, and would go on with the
+    mean of none.
+
+    Args:
+        count: Number of examples in an array.
+        given: The arguments of Keras's `fit`, by name.
+        least: Examples that a batch needs.
+        model: Name of the model's class.
+    """
+    if given.get("steps_per_epoch") is not None:
+        return
+    trained_on = math.floor(count * (1 - given.get("validation_split", 0)))
+    size = given.get("batch_size") or 32  # as in Keras
+    last = trained_on % size
+    if trained_on > size and 0 < last < least:
+        raise DataError(
+            f"{trained_on} examples in batches of {size} leave {last} for the last, and a batch "
+            f"of {model} must hold at least {least}. Take another batch size, or {last} fewer."
+        )

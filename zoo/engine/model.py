@@ -1,5 +1,6 @@
 """PlayerModel: the players' turns as Keras's custom train_step and test_step."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -8,6 +9,7 @@ from keras import ops, tree
 
 from zoo import config as configs
 from zoo.engine.backend import StepMixin, conditionally, value_and_gradients
+from zoo.engine.batching import check_last_batch
 from zoo.engine.optimizer import PlayersOptimizer
 from zoo.engine.player import Player
 from zoo.errors import ConfigError, DataError
@@ -146,6 +148,9 @@ class PlayerModel(StepMixin, keras.Model):
     def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Train as Keras does, after a look at what is given as arrays."""
         self._look_at_arrays(x, y)
+        if hasattr(x, "__array__"):
+            given = inspect.signature(keras.Model.fit).bind(self, x, y, *args, **kwargs).arguments
+            check_last_batch(len(x), given, self.slices * self.smallest_batch, type(self).__name__)
         return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:

@@ -174,7 +174,7 @@ def _save_sounds(completion: Completion, path: Path) -> list[Path]:
         sounds[f"{row + 1}-original.wav"] = original
         for variant, sound in enumerate(variants):
             sounds[f"{row + 1}-made-{variant + 1}.wav"] = sound
-    renew_folder(folder, list(sounds))
+    folder = renew_folder(folder, list(sounds))
     for name, sound in sounds.items():
         save_sounds(sound[None], rate, folder / name)
     return [folder]

@@ -84,7 +84,9 @@ def _save_sounds(samples: Any, spec: WaveformSpec, path: Path) -> list[Path]:
     is_one = len(samples) == 1
     sounds = path.with_suffix(".wav") if is_one else path.with_name(f"{path.stem}-wav")
     if not is_one:
-        renew_folder(sounds, [f"{number:04d}.wav" for number in range(1, len(samples) + 1)])
+        sounds = renew_folder(
+            sounds, [f"{number:04d}.wav" for number in range(1, len(samples) + 1)]
+        )
     return [save_sounds(samples, spec.sample_rate_hz, sounds)]
 
 

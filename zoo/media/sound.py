@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -59,23 +60,29 @@ def save_sounds(samples: Any, sample_rate_hz: int, path: Path | str) -> Path:
     return folder
 
 
-def renew_folder(folder: Path, names: Sequence[str]) -> None:
-    """Make a folder for files of these names, without what an earlier call wrote into it.
+def renew_folder(folder: Path, names: Sequence[str]) -> Path:
+    """Make a folder for files of these names, without what an earlier call wrote, and return it.
 
-    Files that were not written by such a call stay.
+    Files that were not written by such a call stay. Where one of them has one of these names, the
+    folder is another one, with a number behind its name.
 
     Raises:
         RunError: If the folder cannot be written.
     """
-    listed = folder / _WRITTEN
+    others = (folder.with_name(f"{folder.name}-{number}") for number in count(2))
     try:
-        folder.mkdir(exist_ok=True)
-        earlier = listed.read_text("utf-8").splitlines() if listed.exists() else []
+        for place in chain([folder], others):
+            listed = place / _WRITTEN
+            earlier = listed.read_text("utf-8").splitlines() if listed.exists() else []
+            if not any((place / name).exists() for name in set(names).difference(earlier)):
+                break
+        place.mkdir(exist_ok=True)
         for name in earlier:
-            (folder / Path(name).name).unlink(missing_ok=True)
+            (place / Path(name).name).unlink(missing_ok=True)
     except OSError as error:
-        raise RunError(f"'{folder}' could not be made: {error.strerror}.") from error
+        raise RunError(f"'{place}' could not be made: {error.strerror}.") from error
     write_atomically(listed, "\n".join(names).encode("utf-8"))
+    return place
 
 
 def wav_bytes(sound: np.ndarray, sample_rate_hz: int) -> bytes:

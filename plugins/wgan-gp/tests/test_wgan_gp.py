@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 from zoo_wgan_gp import WGANGP, WGANGPConfig
 
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, DataError
 
 
 def array(values):
@@ -60,6 +60,19 @@ def test_points_of_the_penalty_lie_between_image_and_fake_and_differ_by_example(
     # Pixels between 0 and 1 in [-1, 1]: E[(a - 1)^2] = 1/3 for a uniform.
     assert seen == pytest.approx([1 / 3, 1 / 3], abs=0.02)
     assert seen[0] != seen[1]
+
+
+@pytest.mark.backends
+def test_examples_that_leave_too_few_for_the_last_batch_are_refused_before_the_first():
+    model = wgan_gp(architecture="dense")
+    model.compile()
+    images = np.zeros((34, 8, 8, 1), "float32")
+    before = array(model.critic.trainable_variables[0])
+    with pytest.raises(DataError, match=r"34 examples in batches of 15 leave 4 .* at least 10"):
+        model.fit(images, batch_size=15, verbose=0)
+    assert np.array_equal(array(model.critic.trainable_variables[0]), before)
+    model.fit(images, batch_size=12, validation_split=0.3, verbose=0)  # 23: the last has 11
+    assert np.isfinite(model.sample(2)).all()
 
 
 def test_there_is_no_batch_normalisation_in_any_critic():
