@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from generators import Linear, LinearAutoencoder, LinearConfig, orthogonal
 
-from zoo.errors import ConfigError, NonFiniteError
+from zoo.errors import ConfigError, DataError, NonFiniteError
 from zoo.inversion import invert
 from zoo.protocols import Encodes, Inverts
 
@@ -78,6 +78,12 @@ def test_more_starts_find_nothing_worse():
 def test_no_steps_and_no_starts_are_refused(name):
     with pytest.raises(ConfigError, match=rf"{name} must be 1 or more\. Received: 0"):
         invert(linear(), np.zeros((1, 4, 4, 1), "float32"), **{name: 0})
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 5, 1), (4, 4, 1), (2, 4, 4), (2, 1, 1, 1)])
+def test_images_of_another_shape_are_refused(shape):
+    with pytest.raises(DataError, match=r"shape \(count, 4, 4, 1\), as the model's\. Received"):
+        invert(linear(), np.zeros(shape, "float32"))
 
 
 def test_a_model_that_has_diverged_is_named():

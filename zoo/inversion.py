@@ -16,7 +16,7 @@ from keras import ops
 from tqdm import trange
 
 from zoo.engine import compile_function, in_batches, input_gradients
-from zoo.errors import ConfigError, NonFiniteError
+from zoo.errors import ConfigError, DataError, NonFiniteError
 from zoo.protocols import Encodes, Inverts
 
 # Shapes: P images, R starts of each, B = P * R, Z latent size, ... one image.
@@ -65,6 +65,7 @@ def invert(
 
     Raises:
         ConfigError: If `steps` or `restarts` is below 1.
+        DataError: If the images have another shape than the model's, or a label is missing.
         NonFiniteError: If the descent leads to NaN or infinity.
     """
     for name, value in (("steps", steps), ("restarts", restarts)):
@@ -72,6 +73,12 @@ def invert(
             raise ConfigError(f"{name} must be 1 or more. Received: {value}.")
     count = len(images)
     latents = model.draw_latents(count * restarts, seed=seed)  # (B, Z)
+    own = model.decode(latents[:1], None if labels is None else labels[:1]).shape[1:]
+    if np.shape(images)[1:] != own:
+        raise DataError(
+            f"Images must have the shape (count, {', '.join(map(str, own))}), as the model's. "
+            f"Received: {np.shape(images)}. Cut or resize them."
+        )
     spread = latents.std(axis=0) if len(latents) > 1 else np.ones(latents.shape[1])
     if isinstance(model, Encodes):
         latents[::restarts] = model.encode(images, labels)

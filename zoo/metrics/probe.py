@@ -26,7 +26,7 @@ from zoo.data.dataset import Dataset
 from zoo.errors import DataError
 from zoo.metrics import Figure, MetricError, Settings
 from zoo.metrics.examples import choose, read_batches, takes_class
-from zoo.protocols import Encodes, HasFeatures
+from zoo.protocols import Encodes, HasFeatures, supports
 
 # Shapes: N examples, M subsets, L labels used, Z features (learnt ones, codes or raw values).
 
@@ -65,7 +65,7 @@ def measure_probe(
         MetricError: If the model is told the labels, or there are no held-out examples.
         DataError: If the data have no labels, or one class only.
     """
-    if not isinstance(model, HasFeatures) and takes_class(model):
+    if not supports(model, HasFeatures) and takes_class(model):
         raise MetricError(
             "The probe asks how much of the class is in the codes, and this model's encoder is "
             "given the class. Expected: a model without a class condition."

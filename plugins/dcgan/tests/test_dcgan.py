@@ -8,9 +8,9 @@ import pytest
 from keras import layers, ops
 from zoo_dcgan import DCGAN, DCGANConfig
 
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, DataError
 from zoo.planning import Asked, plan
-from zoo.protocols import Decodes, HasFeatures, Inverts
+from zoo.protocols import Decodes, HasFeatures, Inverts, supports
 from zoo.training import train_anew
 
 
@@ -110,6 +110,14 @@ def test_held_out_images_are_judged_as_those_of_training_are():
         real, fake = (array(judged(model, batch)) for batch in (images, fakes))
         expected = np.logaddexp(0, -real).mean() + np.logaddexp(0, fake).mean()
         assert found["discriminator_nats"] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.backends
+def test_a_discriminator_that_is_told_the_class_has_no_features():
+    model = dcgan(class_conditional=True, class_count=3)
+    assert not supports(model, HasFeatures)
+    with pytest.raises(DataError, match="not told their class"):
+        model.features(np.zeros((2, 8, 8, 1), "float32"))
 
 
 @pytest.mark.backends

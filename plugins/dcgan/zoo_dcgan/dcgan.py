@@ -23,6 +23,7 @@ import numpy as np
 from keras import layers, ops
 
 from zoo.engine import Player, compile_function, in_batches
+from zoo.errors import DataError
 from zoo.generators import IMAGES_PER_CALL, LatentGenerator
 from zoo.layers import UpConv2D, normalised_by_batch
 from zoo.losses import discriminator_accuracies, discriminator_loss, generator_loss
@@ -169,8 +170,22 @@ class DCGAN(LatentGenerator):
 
     # What it can do once trained: NumPy in, NumPy out.
 
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """The protocols that this model, as configured, does not fulfil."""
+        return ("HasFeatures",) if self.takes_labels else ()
+
     def features(self, x: Any) -> np.ndarray:
-        """Return features (B, 16 F (2^n - 1)) of images (B, H, W, C) for a linear classifier."""
+        """Return features (B, 16 F (2^n - 1)) of images (B, H, W, C) for a linear classifier.
+
+        Raises:
+            DataError: If the discriminator is told the class.
+        """
+        if self.takes_labels:
+            raise DataError(
+                "Features of images are those of a discriminator that is not told their class. "
+                "Expected: a model with class_conditional=false."
+            )
         return in_batches(self.features_compiled, IMAGES_PER_CALL, x)
 
 
