@@ -6,12 +6,15 @@ import numpy as np
 
 from zoo.conditions import ClassConditional
 from zoo.engine import PlayerModel, compile_function, in_batches
+from zoo.engine.normalisation import has_statistics, measure_statistics
 from zoo.priors import Prior, draw_prior, prior_tensor
 
 # Shapes: B batch, N count asked for, Z latent size, L number of classes, H height, W width,
 # C channels.
 
 IMAGES_PER_CALL = 256
+STATISTICS_BATCHES = 8  # of draws that running statistics are measured on anew
+STATISTICS_BATCH_SIZE = 128
 
 
 class LatentGenerator(ClassConditional, PlayerModel):
@@ -47,6 +50,19 @@ class LatentGenerator(ClassConditional, PlayerModel):
     def pixels(self, latents: Any, labels: Any) -> Any:
         """Return what `decode` does, tensors in and tensors out, differentiable."""
         return self.generate(latents, labels, training=False)
+
+    def renew_statistics(self) -> None:
+        """Measure the generator's running statistics anew, on draws of the prior."""
+        generator = getattr(self, "generator", None)  # a VAE has a decoder
+        if generator is None or not has_statistics(generator):
+            return
+        count = STATISTICS_BATCHES * STATISTICS_BATCH_SIZE
+        latents = np.split(self.draw_latents(count), STATISTICS_BATCHES)
+        if not self.takes_labels:
+            measure_statistics(generator, latents)
+            return
+        one_hot = np.split(np.eye(self.config.class_count)[self.labels_for(count)], len(latents))
+        measure_statistics(generator, map(list, zip(latents, one_hot, strict=True)))
 
     # What it can do once trained: NumPy in, NumPy out.
 

@@ -130,7 +130,9 @@ class PlayerModel(StepMixin, keras.Model):
         optimizers = _choose_optimizers(players, optimizer)
         scale_losses = self.compute_dtype == "float16"
         super().compile(
-            optimizer=PlayersOptimizer(optimizers, players, scale_losses),
+            optimizer=PlayersOptimizer(
+                optimizers, players, scale_losses, self.renew_statistics
+            ),
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
@@ -144,6 +146,13 @@ class PlayerModel(StepMixin, keras.Model):
             "steps_per_execution": steps_per_execution,
             "jit_compile": jit_compile,
         }
+
+    def renew_statistics(self) -> None:
+        """Measure anew what batch normalisation goes by, as moving averages are put in place.
+
+        It is called where an optimizer keeps such averages; the running statistics are of the
+        weights that they replace. By default nothing is done.
+        """
 
     def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Train as Keras does, after a look at what is given as arrays."""

@@ -1,6 +1,6 @@
 """One Keras optimizer that holds every player's own, the turn counter and the loss scales."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -24,6 +24,7 @@ class PlayersOptimizer(keras.optimizers.MultiOptimizer):
         optimizers: Each player's optimizer by the player's name.
         players: The players, whose weights must have been created.
         scale_losses: Whether to scale each loss dynamically, as float16 needs.
+        when_averaged: Called when moving averages have been put in place of the weights.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class PlayersOptimizer(keras.optimizers.MultiOptimizer):
         optimizers: Mapping[str, keras.optimizers.Optimizer],
         players: Sequence[Player],
         scale_losses: bool,
+        when_averaged: Callable[[], None],
     ):
         owners = {
             id(variable): optimizers[player.name]
@@ -42,6 +44,7 @@ class PlayersOptimizer(keras.optimizers.MultiOptimizer):
         for optimizer in self.by_player.values():
             quicken(optimizer)
         self.averages_at_end = True
+        self._when_averaged = when_averaged
         self._scales: dict[str, tuple[keras.Variable, keras.Variable]] = {}
         if scale_losses:
             for name in optimizers:
@@ -58,6 +61,13 @@ class PlayersOptimizer(keras.optimizers.MultiOptimizer):
         """
         if self.averages_at_end:
             super().finalize_variable_values(var_list)
+            if self.averages:
+                self._when_averaged()
+
+    @property
+    def averages(self) -> bool:
+        """Whether a player's optimizer keeps moving averages."""
+        return any(optimizer.use_ema for optimizer in self.by_player.values())
 
     def loss_scale(self, player: str) -> Any:
         """Return what the player's objective must be multiplied by before its gradient is taken."""

@@ -65,13 +65,13 @@ def sync(model: Any) -> None:
 def averaged(model: Any) -> Iterator[None]:
     """Put moving averages in place of the weights for a while, where an optimizer keeps any."""
     optimizer = model.optimizer
-    if not any(inner.use_ema for inner in optimizer.optimizers):
+    if not optimizer.averages:
         yield
         return
-    variables = model.trainable_variables
+    variables = model.weights  # running statistics included
     kept = [keras.ops.copy(variable.value) for variable in variables]
     always, optimizer.averages_at_end = optimizer.averages_at_end, True
-    optimizer.finalize_variable_values(variables)
+    optimizer.finalize_variable_values(model.trainable_variables)
     optimizer.averages_at_end = always
     try:
         yield

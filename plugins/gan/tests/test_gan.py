@@ -9,6 +9,7 @@ from keras import ops
 from zoo_gan import GAN, GANConfig
 from zoo_gan.gan import Maxout
 
+from zoo.engine.state import averaged
 from zoo.errors import ConfigError, DataError
 from zoo.planning import Asked, plan
 from zoo.protocols import Conditional, Decodes, Encodes, Inverts
@@ -152,6 +153,45 @@ def test_averaged_weights_are_kept_beside_those_that_train():
         average = 0.9 * average + 0.1 * values
     # `fit` puts the averages in place at its end, as Keras does for every optimizer that keeps any.
     assert np.allclose(weights(model.generator)[0], average, atol=1e-6)
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("conditional", [False, True])
+def test_averaged_weights_have_running_statistics_of_their_own(conditional):
+    model = gan(
+        average=0.9,
+        optimizer="adam",
+        learning_rate=1e-2,
+        batch_norm=True,
+        generator_sizes=(8, 8, 8),
+        class_conditional=conditional,
+        class_count=3,
+    )
+    model.compile()
+    labels = np.arange(len(IMAGES)) % 3 if conditional else None
+    model.fit(IMAGES, labels, batch_size=8, epochs=1, verbose=0)
+    # Normalised by its batch, many draws come out as normalised by the statistics.
+    latents = ops.convert_to_tensor(model.draw_latents(3000, seed=7))
+    told = ops.arange(3000) % 3 if conditional else None
+    by_statistics = model.decode(model.draw_latents(3000, seed=7))
+    by_batch = array(model.generate(latents, told, training=True))
+    assert np.abs(by_batch - by_statistics).mean() < 0.06 * by_batch.std()
+
+
+@pytest.mark.backends
+def test_statistics_of_averages_are_put_in_place_for_a_while():
+    model = gan(
+        average=0.9, optimizer="adam", learning_rate=1e-2, batch_norm=True, generator_sizes=(8, 8)
+    )
+    model.compile()
+    model.optimizer.averages_at_end = False
+    model.fit(IMAGES, batch_size=8, epochs=1, verbose=0)
+    trained = [array(variable) for variable in model.generator.variables]
+    with averaged(model):
+        within = [array(variable) for variable in model.generator.variables]
+    assert not any(np.allclose(*pair) for pair in zip(trained, within, strict=True))
+    after = [array(variable) for variable in model.generator.variables]
+    assert all(np.array_equal(*pair) for pair in zip(trained, after, strict=True))
 
 
 @pytest.mark.parametrize(
