@@ -130,9 +130,7 @@ class PlayerModel(StepMixin, keras.Model):
         optimizers = _choose_optimizers(players, optimizer)
         scale_losses = self.compute_dtype == "float16"
         super().compile(
-            optimizer=PlayersOptimizer(
-                optimizers, players, scale_losses, self.renew_statistics
-            ),
+            optimizer=PlayersOptimizer(optimizers, players, scale_losses, self.renew_statistics),
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
