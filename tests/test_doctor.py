@@ -392,6 +392,45 @@ def test_the_values_of_steps_come_back_from_running_means():
     assert steps.take(4, {"a": 7.0})["a"] == 7.0  # another epoch; five steps in one call
 
 
+class Foreign(keras.Model):
+    """A model that is not of the zoo: its step logs each example, and the mean of a metric."""
+
+    def __init__(self):
+        super().__init__()
+        self.tracker = keras.metrics.Mean(name="mean")
+
+    @property
+    def metrics(self):
+        return [self.tracker]
+
+    def call(self, x):
+        return x
+
+    def train_step(self, *args):
+        *state, data = args  # JAX hands the state of its variables over, and takes it back
+        value = ops.mean(keras.utils.unpack_x_y_sample_weight(data)[0])
+        if not state:
+            self.tracker.update_state(value)
+            return {"value": value, "mean": self.tracker.result()}
+        variables = self.tracker.stateless_update_state(state[0][3], value)
+        logs = {"value": value, "mean": self.tracker.stateless_result(variables)}
+        return logs, (*state[0][:3], variables)
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize(("last", "named"), [(2000.0, set()), (3e7, {"value", "mean"})])
+def test_of_a_strangers_model_step_values_and_running_means_are_told_apart(last, named):
+    usual = [1.4] * 2000
+    values = np.array([*usual, last, *usual[:20]], "float32")
+    found = []
+    doctor = TrainingDoctor(on_finding=found.append)
+    model = Foreign()
+    model.compile()
+    model.fit(values[:, None], batch_size=1, shuffle=False, callbacks=[doctor], verbose=0)
+    assert {finding.message.split("'")[1] for finding in found} == named
+    assert {finding.step for finding in found} <= {len(usual) + 1}
+
+
 @pytest.fixture(scope="module")
 def examiner(digits):
     return Examiner(digits[0][-512:])

@@ -92,15 +92,18 @@ class TrainingDoctor(keras.callbacks.Callback):
         self.step = self._began_at = self._epoch_began_at = step
 
     def check_step(self, step: int, batch: int, logs: Mapping[str, Any]) -> None:
-        """Look at the running means that `fit` logs after a step.
+        """Look at what `fit` logs after a step.
 
         Args:
             step: Steps of training so far.
             batch: Index of the step in its epoch, or in its part of it.
-            logs: Running mean of every term.
+            logs: Of every term the running mean; of a model whose own `train_step` returns what
+                is no metric of it, that step's value.
         """
         self.step = step
-        for name, value in self._step_values.take(batch, self._terms(logs)).items():
+        terms = self._terms(logs)
+        means = {name: value for name, value in terms.items() if self._is_running_mean(name)}
+        for name, value in {**terms, **self._step_values.take(batch, means)}.items():
             if name not in self._growth:
                 dtype = str(getattr(self.model, "compute_dtype", "float32"))
                 self._growth[name] = losses.Growth(dtype)
@@ -200,6 +203,13 @@ class TrainingDoctor(keras.callbacks.Callback):
             if np.size(value) == 1 and not is_sum and not name.startswith("val_"):
                 terms[name] = float(value)
         return terms
+
+    def _is_running_mean(self, name: str) -> bool:
+        """Return whether what is logged under a name is a mean over the epoch so far."""
+        has_kerass_step = type(self.model).train_step is keras.Model.train_step
+        if has_kerass_step or isinstance(self.model, PlayerModel):
+            return True
+        return name in {metric.name for metric in self.model.metrics}
 
     def _draw(self) -> np.ndarray | None:
         """Return samples of the model; none from one that cannot be asked for them."""
