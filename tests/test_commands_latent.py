@@ -243,6 +243,15 @@ def test_a_sample_can_be_traversed(gan, capsys):
     assert tiles(gan / "latent-traverse.png").shape[:2] == (4, 5)
 
 
+def test_a_traversal_stays_within_a_uniform_prior(plane_gan, tmp_path):
+    for span in ("5", "50"):
+        out = tmp_path / f"{span}.png"
+        assert latent("traverse", plane_gan, "--span", span, "--out", str(out)) == 0
+    wide, wider = (tiles(tmp_path / f"{span}.png") for span in ("5", "50"))
+    np.testing.assert_array_equal(wide, wider)
+    assert not np.array_equal(wide[0, 0], wide[0, -1])
+
+
 def test_without_an_encoder_nothing_is_reconstructed(gan, capsys):
     assert latent("reconstruct", gan) == 1
     assert "`zoo latent invert`" in capsys.readouterr().err

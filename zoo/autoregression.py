@@ -10,7 +10,7 @@ another, for the loop of `zoo.making`.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import keras
@@ -20,6 +20,7 @@ from keras import ops
 from zoo.conditions import ClassConditional
 from zoo.engine import Player, PlayerModel, compile_function, in_batches
 from zoo.errors import DataError
+from zoo.examples import check_form, checked
 from zoo.making import MakesElements, Watch
 
 # Shapes: B batch, N count asked for, R rows, M elements per row, K levels, ... one example in its
@@ -27,7 +28,6 @@ from zoo.making import MakesElements, Watch
 
 
 LOGITS_PER_CALL = 2**26  # 256 MiB; the network holds a few times as much
-ROUNDING = 1e-6  # how far beyond its range a value may lie
 
 
 class AutoregressiveModel(MakesElements, ClassConditional, PlayerModel):
@@ -83,24 +83,8 @@ class AutoregressiveModel(MakesElements, ClassConditional, PlayerModel):
         return self.values(np.zeros((1, *self.element_shape), "int32")).shape[1:]
 
     def check_form(self, x: Any) -> None:
-        """Raise DataError unless examples have the model's shape and are floating-point numbers.
-
-        They may be tensors, which are not waited for: values are not looked at.
-        """
-        expected, given = self.example_shape, tuple(x.shape[1:])
-        same = (size in (None, other) for size, other in zip(expected, given, strict=False))
-        if len(given) != len(expected) or not all(same):
-            raise DataError(
-                f"Each example must have the shape {shape_text(expected)}. Received: "
-                f"{shape_text(given)}. Cut or resize them, or build the model for that shape."
-            )
-        dtype = keras.backend.standardize_dtype(x.dtype)
-        if "float" not in dtype:
-            least, most = self.value_range
-            raise DataError(
-                f"Examples must be floating-point numbers between {least:g} and {most:g}. "
-                f"Received: {dtype}. Scale and convert them to float32."
-            )
+        """Raise DataError unless examples have the model's shape and are floating-point numbers."""
+        check_form(x, self.example_shape, self.value_range)
 
     def checked(self, x: Any) -> np.ndarray:
         """Return examples (B, ...) as an array.
@@ -108,15 +92,7 @@ class AutoregressiveModel(MakesElements, ClassConditional, PlayerModel):
         Raises:
             DataError: If they have another shape than the model's, or a value that it has not.
         """
-        x = np.asarray(ops.convert_to_numpy(x))
-        self.check_form(x)
-        least, most = self.value_range
-        if x.size and not (x.min() >= least - ROUNDING and x.max() <= most + ROUNDING):
-            raise DataError(
-                f"The values of examples must lie between {least:g} and {most:g}. Received: from "
-                f"{x.min():g} to {x.max():g}. Scale them, and leave out what is no number."
-            )
-        return x.astype("float32", copy=False)
+        return checked(x, self.example_shape, self.value_range)
 
     def check_arrays(self, x: Any, y: Any) -> None:
         """Raise DataError where examples or labels that `fit` is given as arrays do not suit."""
@@ -273,12 +249,6 @@ def doubt(x: Any) -> Any:
     """
     x = ops.cast(x, "float32")
     return x - x
-
-
-def shape_text(shape: Sequence[int | None]) -> str:
-    """Return a shape as people write it."""
-    sizes = ["any" if size is None else str(size) for size in shape]
-    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
 
 def code_nats(logits: Any, codes: Any) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 from zoo.conditions import ClassConditional
 from zoo.engine import PlayerModel, compile_function, in_batches
 from zoo.engine.normalisation import has_statistics, measure_statistics
+from zoo.examples import checked, checked_latents
 from zoo.priors import Prior, draw_prior, prior_tensor
 
 # Shapes: B batch, N count asked for, Z latent size, L number of classes, H height, W width,
@@ -25,8 +26,8 @@ class LatentGenerator(ClassConditional, PlayerModel):
     overrides `pixels`, as a VAE does that has a decoder.
 
     Args:
-        config: The model's configuration, with `latent_size`; `class_conditional` and
-            `class_count` if it has them.
+        config: The model's configuration, with `image_shape` and `latent_size`; with
+            `class_conditional` and `class_count` if it can be told the class.
     """
 
     prior: Prior = "normal"
@@ -63,6 +64,12 @@ class LatentGenerator(ClassConditional, PlayerModel):
             return
         one_hot = np.split(np.eye(self.config.class_count)[self.labels_for(count)], len(latents))
         measure_statistics(generator, map(list, zip(latents, one_hot, strict=True)))
+
+    def check_arrays(self, x: Any, y: Any) -> None:
+        """Raise DataError where images or labels that `fit` is given as arrays do not suit."""
+        super().check_arrays(x, y)
+        if x is not None:
+            checked(x, self.config.image_shape)
 
     # What it can do once trained: NumPy in, NumPy out.
 
@@ -105,5 +112,6 @@ class LatentGenerator(ClassConditional, PlayerModel):
 
     def decode(self, latents: Any, labels: Any = None) -> np.ndarray:
         """Return images (B, H, W, C) in [0, 1]; labels that are not given are all in turn."""
+        latents = checked_latents(latents, self.config.latent_size)
         labels = self.labels_for(len(latents), labels)
         return in_batches(self.pixels_compiled, IMAGES_PER_CALL, latents, labels)

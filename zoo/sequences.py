@@ -14,6 +14,7 @@ from keras import ops
 
 from zoo.engine import PlayerModel, compile_function, in_batches
 from zoo.errors import ConfigError, DataError
+from zoo.examples import checked_latents
 from zoo.making import MakesElements, Watch
 from zoo.priors import draw_prior
 from zoo.variational import Variational
@@ -131,7 +132,7 @@ class SequenceVAE(MakesElements, Variational, PlayerModel):
         """
         self._check_latents()
         temperature = self.decoding_temperature if temperature is None else temperature
-        latents = np.asarray(latents, "float32")
+        latents = checked_latents(latents, self.config.latent_size)
         sampling = {"temperature": temperature}
         return self.generate(len(latents), latents, labels, seed=seed, sampling=sampling)
 

@@ -277,7 +277,9 @@ class PlayerModel(StepMixin, keras.Model):
         return cls(**config)
 
     def get_compile_config(self) -> dict[str, Any]:
-        """Return what `compile_from_config` compiles an equal model with."""
+        """Return what `compile_from_config` compiles an equal model with; nothing if it was not."""
+        if not self.compiled:
+            return {}
         optimizers = {
             name: keras.optimizers.serialize(optimizer)
             for name, optimizer in self.optimizer.by_player.items()

@@ -118,15 +118,19 @@ def draw_traversal(
     """Draw a row per latent dimension, which varies while the others stay.
 
     The middle of a row is the mean of that dimension over latent vectors, its ends lie `span`
-    standard deviations from it. First come the dimensions along which what is seen varies most: a
-    dimension that the decoder ignores does not show, however much it varies.
+    standard deviations from it, or at the ends of a uniform prior if these are nearer. First come
+    the dimensions along which what is seen varies most: a dimension that the decoder ignores does
+    not show, however much it varies.
 
     Returns:
         The file, and the dimensions in the order of the rows.
     """
     [latent], labels = subject.latents(np.array([number]))  # (Z,)
     mean, spread = subject.latent_statistics()  # (Z,) each
-    values = mean[:, None] + spread[:, None] * np.linspace(-span, span, steps)  # (Z, S)
+    ends = span * spread
+    if getattr(subject.model, "prior", "normal") == "uniform":
+        ends = np.minimum(ends, 1 - np.abs(mean))
+    values = mean[:, None] + ends[:, None] * np.linspace(-1, 1, steps)  # (Z, S)
     label = None if labels is None else int(labels[0])
     rows = traverse(subject.model, latent, values, label)  # (Z, S, ...)
     order = np.argsort(-subject.page.change(rows), kind="stable")[:dimensions]

@@ -210,6 +210,39 @@ def test_what_cannot_be_built_is_refused(field, message):
         GANConfig(**field)
 
 
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (255 * IMAGES, "must lie between 0 and 1. Received: from"),
+        (2 * IMAGES - 1, "must lie between 0 and 1. Received: from -0.9"),
+        (np.where(IMAGES > 0.9, np.nan, IMAGES), "must lie between 0 and 1"),
+        ((255 * IMAGES).astype("uint8"), "must be floating-point numbers .* Received: uint8"),
+        (IMAGES[..., 0], r"must have the shape \(2, 2, 1\). Received: \(2, 2\)"),
+    ],
+)
+def test_images_that_it_is_not_made_for_are_refused(images, message):
+    model = gan()
+    model.compile()
+    with pytest.raises(DataError, match=message):
+        model.fit(images, batch_size=16, verbose=0)
+    assert model.optimizer.iterations == 0
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1), (3, 4)])
+def test_latents_of_another_size_are_refused(shape):
+    with pytest.raises(DataError, match=r"must have the shape \(count, 2\).* Received: \(3"):
+        gan().decode(np.zeros(shape))
+
+
+@pytest.mark.backends
+def test_it_can_be_saved_before_it_is_compiled(tmp_path):
+    model = gan()
+    model.save(tmp_path / "fresh.keras")
+    again = keras.saving.load_model(tmp_path / "fresh.keras")
+    assert not again.compiled
+    assert np.array_equal(again.sample(3), model.sample(3))
+
+
 def test_a_batch_of_one_is_refused_where_it_is_normalised(tmp_path):
     asked = Asked(batch_size=1, steps=1)  # the laptop's preset normalises
     with pytest.raises(ConfigError, match="must hold at least 2 examples"):

@@ -8,7 +8,7 @@ from scipy import special
 from zoo_vae import Autoencoder, AutoencoderConfig
 
 from zoo.data import load
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.backends
 
@@ -83,3 +83,12 @@ def test_a_reconstruction_comes_closer_than_the_mean_image():
 def test_an_image_that_cannot_be_halved_is_refused():
     with pytest.raises(ConfigError, match=r"divisible by 4.*Received: 3x4"):
         AutoencoderConfig(image_shape=SHAPE, architecture="convolutional")
+
+
+def test_images_and_codes_that_do_not_suit_are_refused():
+    model = Autoencoder(AutoencoderConfig(image_shape=(4, 4, 1), latent_size=2))
+    model.compile()
+    with pytest.raises(DataError, match="must lie between 0 and 1"):
+        model.fit(np.full((8, 4, 4, 1), 2.0, "float32"), verbose=0)
+    with pytest.raises(DataError, match=r"shape \(count, 2\)"):
+        model.decode(np.zeros((8, 3)))

@@ -22,6 +22,7 @@ import numpy as np
 from keras import ops
 
 from zoo.engine import Player, PlayerModel, compile_function, in_batches
+from zoo.examples import checked, checked_latents
 from zoo.losses import bernoulli_nll_nats
 from zoo.priors import draw_prior
 from zoo_vae.config import AutoencoderConfig
@@ -97,6 +98,12 @@ class Autoencoder(PlayerModel):
         logits = self.decoder(codes, training=training)  # (B, H, W, C)
         return {"reconstruction_nats": ops.mean(bernoulli_nll_nats(x, logits))}
 
+    def check_arrays(self, x: Any, y: Any) -> None:
+        """Raise DataError where images that `fit` is given as arrays do not suit."""
+        super().check_arrays(x, y)
+        if x is not None:
+            checked(x, self.config.image_shape)
+
     def pixels(self, codes: Any, labels: Any) -> Any:
         """Return images (B, H, W, C) in [0, 1] for codes (B, Z); labels are not used."""
         return ops.sigmoid(self.decoder(codes, training=False))
@@ -121,4 +128,5 @@ class Autoencoder(PlayerModel):
 
     def decode(self, latents: Any, labels: Any = None) -> np.ndarray:
         """Return images (B, H, W, C) in [0, 1] for codes (B, Z); labels are not used."""
+        latents = checked_latents(latents, self.config.latent_size)
         return in_batches(self.pixels_compiled, IMAGES_PER_CALL, latents, None)
