@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras import tree
 
 from zoo.errors import ConfigError
 
@@ -21,7 +22,7 @@ class StepMixin:
     def train_step(self, data: Any) -> dict[str, Any]:
         """Play one turn on one batch."""
         _check_replicas()
-        return self.play_turn(data)  # type: ignore[attr-defined]
+        return self.play_turn(_checked(self, data))  # type: ignore[attr-defined]
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Compute every player's terms on one batch; nobody moves."""
@@ -37,6 +38,22 @@ def _check_replicas() -> None:
             "and only a part of the batch to normalise by. Train on one device, or on several "
             "with JAX (docs/scaling.md)."
         )
+
+
+def _checked(model: Any, data: Any) -> Any:
+    """Return a batch whose step fails on too few examples, where their number is not known yet."""
+    examples = tree.flatten(data)[0]
+    if examples.shape[0] is not None:
+        return data
+    least = model.slices * model.smallest_batch
+    is_enough = tf.debugging.assert_greater_equal(
+        tf.shape(examples)[0],
+        least,
+        f"A batch of {type(model).__name__} must hold at least {least} examples, the last one of "
+        "an epoch too. Batch with drop_remainder=True, or take another batch size.",
+    )
+    with tf.control_dependencies([is_enough]):
+        return tree.map_structure(tf.identity, data)
 
 
 def value_and_gradients(

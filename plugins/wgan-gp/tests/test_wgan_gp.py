@@ -75,6 +75,19 @@ def test_examples_that_leave_too_few_for_the_last_batch_are_refused_before_the_f
     assert np.isfinite(model.sample(2)).all()
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="sizes are known before")
+def test_a_last_batch_of_a_pipeline_that_is_too_small_is_refused_when_it_comes():
+    import tensorflow as tf
+
+    model = wgan_gp(architecture="dense")
+    model.compile()
+    images = np.random.default_rng(0).uniform(size=(34, 8, 8, 1)).astype("float32")
+    batches = tf.data.Dataset.from_tensor_slices(images).batch(15)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"must hold at least 10 examples"):
+        model.fit(batches, shuffle=False, verbose=0)
+    assert np.isfinite(model.sample(2)).all()
+
+
 def test_there_is_no_batch_normalisation_in_any_critic():
     for architecture in ("dense", "convolutional", "residual"):
         for norm in ("none", "layer"):
