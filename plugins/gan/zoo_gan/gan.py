@@ -37,7 +37,6 @@ from zoo_gan.config import GANConfig
 
 # Constants of the authors' code for MNIST.
 GENERATOR_RANGE, DISCRIMINATOR_RANGE = 0.05, 0.005  # initial weights are uniform in +- this
-MAX_COLUMN_NORM = 1.9365  # of the weights into one maxout piece
 MOMENTUM = 0.5
 DECAY_PER_STEP = 1 / 1.000004  # of the learning rate
 
@@ -57,10 +56,7 @@ class Maxout(layers.Layer):
         self.pieces = pieces
         self.linear = layers.Dense(
             units * pieces,
-            kernel_initializer=keras.initializers.RandomUniform(
-                -DISCRIMINATOR_RANGE, DISCRIMINATOR_RANGE
-            ),
-            kernel_constraint=keras.constraints.MaxNorm(MAX_COLUMN_NORM, axis=0),
+            kernel_initializer=_uniform(DISCRIMINATOR_RANGE),
             dtype=self.dtype_policy,
         )
 
@@ -82,19 +78,15 @@ def build_generator(config: GANConfig) -> keras.Model:
     """Build the network from noise, and a one-hot label if any, to an image in [0, 1]."""
     latents = keras.Input((config.latent_size,), name="latents")  # (B, Z)
     inputs, hidden = _with_label(config, latents, latents)
-    initializer = (
-        "glorot_uniform"
-        if config.batch_norm
-        else keras.initializers.RandomUniform(-GENERATOR_RANGE, GENERATOR_RANGE)
-    )
+    weights = {} if config.batch_norm else {"kernel_initializer": _uniform(GENERATOR_RANGE)}
     for number, units in enumerate(config.generator_sizes):
-        hidden = layers.Dense(units, kernel_initializer=initializer)(hidden)
+        hidden = layers.Dense(units, **weights)(hidden)
         if config.batch_norm and number > 0:
             hidden = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(hidden)
         slope = 0.2 if config.batch_norm else 0.0
         hidden = layers.LeakyReLU(slope)(hidden)
     height, width, channels = config.image_shape
-    hidden = layers.Dense(height * width * channels, kernel_initializer=initializer)(hidden)
+    hidden = layers.Dense(height * width * channels, **weights)(hidden)
     images = layers.Reshape(config.image_shape)(hidden)
     images = layers.Activation("sigmoid", dtype="float32")(images)  # (B, H, W, C)
     return keras.Model(inputs, images, name="generator")
@@ -113,9 +105,15 @@ def build_discriminator(config: GANConfig) -> keras.Model:
             hidden = layers.LeakyReLU(0.2)(layers.Dense(units)(hidden))
         if config.dropout:
             hidden = layers.Dropout(config.dropout)(hidden)
-    logits = layers.Dense(1)(hidden)
+    has_maxout = config.maxout_pieces > 1
+    weights = {"kernel_initializer": _uniform(DISCRIMINATOR_RANGE)} if has_maxout else {}
+    logits = layers.Dense(1, **weights)(hidden)
     logits = layers.Activation("linear", dtype="float32")(logits)  # (B, 1)
     return keras.Model(inputs, logits, name="discriminator")
+
+
+def _uniform(limit: float) -> keras.initializers.Initializer:
+    return keras.initializers.RandomUniform(-limit, limit)
 
 
 @keras.saving.register_keras_serializable(package="zoo_gan")
