@@ -1,5 +1,6 @@
 import os
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -229,4 +230,5 @@ def test_without_its_weights_inception_says_where_they_are_kept(monkeypatch):
     with pytest.raises(MetricError, match="weights of Inception v3 could not be had") as caught:
         feature_network("inception", bars())
     assert f"'{kept}'" in str(caught.value)
+    assert re.search(r"[^.]\. They are kept in", str(caught.value))
     assert "take other --features: classifier, pixels" in str(caught.value)

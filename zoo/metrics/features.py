@@ -93,9 +93,9 @@ def inception_network(train: Dataset, *, progress: bool = False) -> FeatureNetwo
         others = ", ".join(name for name in FEATURES if name != "inception")
         home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
         raise MetricError(
-            f"The weights of Inception v3 could not be had: {error} They are kept in "
-            f"'{home / 'models'}' once Keras has downloaded them. Connect to a network once, put "
-            f"the file there, or take other --features: {others}."
+            f"The weights of Inception v3 could not be had: {str(error).rstrip('.')}. They are "
+            f"kept in '{home / 'models'}' once Keras has downloaded them. Connect to a network "
+            f"once, put the file there, or take other --features: {others}."
         ) from error
 
     def see(images: Any) -> Any:

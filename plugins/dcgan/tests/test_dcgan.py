@@ -133,6 +133,17 @@ def test_features_are_every_layer_pooled_to_four_by_four():
     assert np.allclose(features, expected, atol=1e-6)
 
 
+@pytest.mark.backends
+def test_features_are_float32_in_half_precision_too():
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = dcgan(image_shape=(8, 8, 1))
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert model.features(np.zeros((2, 8, 8, 1), "float32")).dtype == np.float32
+
+
 def test_the_class_reaches_both_players():
     model = dcgan(class_conditional=True, class_count=3)
     zeros, ones = (np.full(4, label) for label in (0, 1))

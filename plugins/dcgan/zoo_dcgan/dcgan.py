@@ -166,7 +166,8 @@ class DCGAN(LatentGenerator):
         for feature in features:  # (B, H / 2^i, W / 2^i, F 2^(i-1))
             size = tuple(-(-side // FEATURE_GRID) for side in feature.shape[1:3])
             pooled.append(ops.max_pool(feature, size, strides=size, padding="same"))
-        return ops.concatenate([ops.reshape(p, (ops.shape(p)[0], -1)) for p in pooled], axis=1)
+        flat = [ops.reshape(layer, (ops.shape(layer)[0], -1)) for layer in pooled]
+        return ops.cast(ops.concatenate(flat, axis=1), "float32")
 
     # What it can do once trained: NumPy in, NumPy out.
 

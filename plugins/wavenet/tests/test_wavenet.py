@@ -381,6 +381,15 @@ def test_a_likelihood_and_a_training_are_of_sounds_of_any_length():
         assert history["nll_bits_per_dim"][0] == pytest.approx(bits, rel=1e-5)
 
 
+def test_sounds_no_longer_than_the_receptive_field_are_refused_where_training_begins_past_it():
+    model = wavenet(loss_from="receptive-field")
+    field = model.config.receptive_field
+    model.compile()
+    with pytest.raises(DataError, match=f"receptive field of {field} samples.* {field} samples"):
+        model.train_on_batch(sounds(2, length=field))
+    model.train_on_batch(sounds(2, length=field + 1))
+
+
 def test_a_model_that_follows_a_signal_has_sounds_of_one_length():
     model = wavenet(local_channels=3, frame_length=6)
     model.compile()

@@ -127,6 +127,12 @@ class WaveNet(AutoregressiveModel):
         """Return the negative log-likelihood of sounds (B, T), of the samples that count."""
         first = self.config.receptive_field if self.config.loss_from == "receptive-field" else 0
         self.check_form(x)
+        if x.shape[1] is not None and x.shape[1] <= first:
+            raise DataError(
+                f"Sounds must be longer than the receptive field of {first} samples, past which "
+                f"training begins. Received: {x.shape[1]} samples. Cut longer pieces, or set "
+                "loss_from to start."
+            )
         codes = self.codes(x)
         told = self.told_of(codes, y)
         if self.follows_frames and training:
