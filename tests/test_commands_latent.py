@@ -162,6 +162,15 @@ def test_another_kind_of_file_is_refused(vae, capsys):
     assert "written as '.png'. Received: 'picture.jpg'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["interpolate", "traverse", "manifold", "reconstruct", "sheet"])
+def test_where_a_picture_goes_is_looked_at_before_it_is_made(command, plane, capsys, monkeypatch):
+    monkeypatch.setattr(
+        type(load_model(open_run(plane))), "encode", lambda *_, **__: pytest.fail("made")
+    )
+    assert latent(command, plane, "--out", "nowhere/picture.png") == 1
+    assert "there is no folder 'nowhere'" in capsys.readouterr().err
+
+
 def test_a_folder_that_is_no_run_is_an_error(tmp_path, capsys):
     assert latent("traverse", tmp_path / "nothing") == 1
     assert "There is no run" in capsys.readouterr().err

@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import wavfile
 from small_runs import OPTIONS, write_images
 
 from zoo.commands import run
 from zoo.errors import ZooError
-from zoo.media.grid import save_grid
+from zoo.media.grid import grid_image, save_grid
 from zoo.planning import open_run
 from zoo.sampling import write_samples
 from zoo.training import load_model
@@ -23,6 +24,16 @@ def train(folder, model, *options):
 @pytest.fixture(scope="module")
 def vae(tmp_path_factory):
     return train(tmp_path_factory.mktemp("runs") / "vae", "vae")
+
+
+@pytest.fixture(scope="module")
+def sentences(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "sentences"
+    names = ("units", "embedding_size", "latent_size")
+    sets = [word for name in names for word in ("--set", f"{name}=4")]
+    command = ["train", "sentence-vae", *sets, "--batch-size", "16", "--steps", "1"]
+    assert run([*command, "--out", str(folder)]) == 0
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -153,13 +164,69 @@ def test_a_suffix_that_is_no_picture_is_refused(vae, capsys, tmp_path):
     assert "'.png'. Received: 'samples.wav'" in err
 
 
-@pytest.mark.parametrize("name", ["samples.jpg", "nowhere/samples.png"])
-def test_where_samples_go_is_looked_at_before_they_are_made(name, vae, tmp_path, monkeypatch):
-    opened = open_run(vae)
-    model = load_model(opened)
-    monkeypatch.setattr(type(model), "sample", lambda self, count, *, seed: pytest.fail("made"))
-    with pytest.raises(ZooError, match=r"'\.png'|no folder"):
-        write_samples(opened, 2, out=tmp_path / name)
+@pytest.mark.parametrize("temperatures", [(), (0.5, 1)])
+@pytest.mark.parametrize("kind", ["vae", "sentences"])
+def test_where_samples_go_is_looked_at_before_they_are_made(
+    kind, temperatures, request, tmp_path, monkeypatch
+):
+    def sample(self, count, *, seed=0, temperature=1.0):
+        pytest.fail("made")
+
+    opened = open_run(request.getfixturevalue(kind))
+    monkeypatch.setattr(type(load_model(opened)), "sample", sample)
+    suffix = {"vae": "png", "sentences": "txt"}[kind]
+    for name, reason in (
+        ("samples.jpg", rf"written as '\.{suffix}'"),
+        (f"nowhere/samples.{suffix}", "there is no folder '.*nowhere'"),
+        ("", rf"it is a folder\. Name a file in it, such as '.*\.{suffix}'"),
+    ):
+        with pytest.raises(ZooError, match=reason):
+            write_samples(opened, 2, temperatures=temperatures, out=tmp_path / name)
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory):
+    small = {"dilations": 3, "stacks": 1, "levels": 16, "loss_from": "start"}
+    small |= {f"{name}_channels": 4 for name in ("residual", "dilation", "skip", "head")}
+    sets = [word for name, value in small.items() for word in ("--set", f"{name}={value}")]
+    folder = tmp_path_factory.mktemp("runs") / "sounds"
+    command = ["train", "wavenet", *sets, "--data", "notes", "--batch-size", "4", "--steps", "1"]
+    assert run([*command, "--clip-seconds", "0.05", "--out", str(folder)]) == 0
+    return folder
+
+
+def test_sounds_are_sampled_at_several_temperatures(sounds, capsys, tmp_path):
+    paths = {name: tmp_path / f"{name}.png" for name in ("all", "cold", "hot")}
+    options = ("-n", 2, "--temperature")
+    code, out, err = sample(capsys, sounds, *options, "0,1", "--out", paths["all"])
+    assert (code, err) == (0, "")
+    assert out == f"Samples: {paths['all']}, {tmp_path / 'all-wav'}\n"
+    for value, name in enumerate(("cold", "hot")):
+        assert sample(capsys, sounds, *options, value, "--out", paths[name])[0] == 0
+        for number in (1, 2):
+            of_all = tmp_path / "all-wav" / f"temperature-{value}-{number:04d}.wav"
+            alone = tmp_path / f"{name}-wav" / f"{number:04d}.wav"
+            assert of_all.read_bytes() == alone.read_bytes()
+    assert len(list((tmp_path / "all-wav").glob("*.wav"))) == 4
+    heights = {name: pixels(path).shape[0] for name, path in paths.items()}
+    assert heights["all"] > 1.5 * heights["cold"]  # a row for each temperature
+
+
+def test_sounds_at_several_temperatures_are_resampled_too(sounds, capsys, tmp_path):
+    options = ("-n", 1, "--temperature", "0,1", "--sample-rate", 16_000)
+    assert sample(capsys, sounds, *options, "--out", tmp_path / "some.png")[0] == 0
+    rates = {wavfile.read(path)[0] for path in (tmp_path / "some-wav").glob("*.wav")}
+    assert rates == {16_000}
+
+
+def test_images_are_sampled_at_several_temperatures(vae, capsys, tmp_path):
+    path = tmp_path / "rows.png"
+    assert sample(capsys, vae, "-n", 3, "--temperature", "0,1", "--out", path)[0] == 0
+    rows = np.split(pixels(path), 2)  # each below its title, at the same noise
+    model = load_model(open_run(vae))
+    for row, temperature in zip(rows, (0.0, 1.0), strict=True):
+        expected = grid_image(model.sample(3, temperature=temperature), columns=3)
+        np.testing.assert_array_equal(row[16:], np.asarray(expected))
 
 
 @pytest.mark.parametrize(

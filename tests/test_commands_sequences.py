@@ -1,6 +1,7 @@
 """The commands with sketches and with text: pictures of the former, tables of the latter."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -71,8 +72,19 @@ def tiles(path, side=96):
 
 def test_sketches_are_sampled_at_several_temperatures(sketches, capsys):
     assert zoo(["sample", str(sketches), "-n", "3", "--temperature", "0.2,1"]) == 0
-    assert capsys.readouterr().out == f"Samples: {sketches / 'samples.png'}\n"
-    assert pixels_of(sketches / "samples.png").shape == (2 * (16 + 96), 3 * 98 - 2)
+    written = ", ".join(str(sketches / f"samples.{suffix}") for suffix in ("png", "svg", "gif"))
+    assert capsys.readouterr().out == f"Samples: {written}\n"
+    picture = pixels_of(sketches / "samples.png")
+    assert picture.shape == (2 * (16 + 96), 3 * 98 - 2)
+    with Image.open(sketches / "samples.gif") as film:
+        film.seek(film.n_frames - 1)
+        drawn = np.asarray(film.convert("L"))
+    np.testing.assert_allclose(drawn / 255, picture / 255, atol=0.05)
+    drawing = (sketches / "samples.svg").read_text()
+    assert re.findall(r"<text .*>(.*)</text>", drawing) == ["temperature 0.2", "temperature 1"]
+    places = re.findall(r"translate\((\d+) (\d+)\)", drawing)
+    tops = (16, 2 * 16 + 98)  # below the title; below the first row and the second title
+    assert places == [(str(left), str(top)) for top in tops for left in (0, 98, 196)]
     assert zoo(["sample", str(sketches), "-n", "3", "--temperature", "1,x"]) == 2
     assert zoo(["sample", str(sketches), "-n", "3", "--temperature", "1,-1"]) == 2
 

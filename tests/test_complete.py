@@ -7,16 +7,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
 from scipy.io import wavfile
 from small_runs import install_model
 from throwaway import Echo, EchoConfig
 
+from zoo import watching
 from zoo.commands import run
 from zoo.completion import Begun, Completion, Given, complete_run
 from zoo.data import ImageSpec, VideoSpec, WaveformSpec, load
+from zoo.data.sound_files import read_sound
 from zoo.errors import ZooError
+from zoo.making import Made
 from zoo.media.completion import FRAME_COLOUR, save_completion
+from zoo.media.sound import DPI
 from zoo.planning import open_run
 from zoo.testing import PluginContract
 
@@ -251,6 +256,49 @@ def test_sounds_of_earlier_completions_are_replaced(sounds, tmp_path, capsys):
     assert names == {"1-made-1.wav", "1-original.wav", "9-original.wav"}
 
 
+def test_sounds_are_there_before_their_picture_is_drawn(sounds, tmp_path, capsys, monkeypatch):
+    def interrupt(self, *arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Figure, "savefig", interrupt)
+    code, _, _ = complete(capsys, sounds, "-n", 2, "--variants", 3, "--out", tmp_path / "done.png")
+    assert code == 130
+    assert len(list((tmp_path / "done-wav").glob("*.wav"))) == 2 * (3 + 1)
+
+
+@pytest.mark.parametrize(("rows", "variants"), [(18, 1), (1, 10)])
+def test_of_many_sounds_the_first_are_pictured_and_all_written(rows, variants, tmp_path):
+    x = np.tile(sine(50), (rows, 1))
+    known = np.arange(LENGTH) < np.full((rows, 1), 80)
+    begun = Begun([str(row) for row in range(rows)], x, [LENGTH] * rows, None)
+    spec = WaveformSpec(sample_rate_hz=RATE_HZ, length=LENGTH)
+    made = np.repeat(x[:, None], variants, axis=1)
+    picture, folder = save_completion(Completion(spec, begun, known, made), tmp_path / "done.png")
+    assert len(list(folder.glob("*.wav"))) == rows * (variants + 1)
+    with Image.open(picture) as drawn:
+        inches = np.array(drawn.size) / DPI
+    expected = (2.6 * (min(variants, 8) + 1), 1.3 * min(rows, 16) + 0.8)
+    np.testing.assert_allclose(inches, expected, atol=0.02)
+
+
+def test_what_is_completed_of_a_sound_can_be_heard_meanwhile(sounds, tmp_path, capsys, monkeypatch):
+    def complete_slowly(self, x, known, *, seed=0, watch):
+        for rows in (100, LENGTH):
+            now[0] += 3.0  # seconds
+            watch(Made(elements=rows, total=LENGTH, first=0, rows=rows, examples=lambda: x))
+            heard.append(read_sound(tmp_path / "done-preview.wav", RATE_HZ))
+        return x
+
+    now, heard = [0.0], []
+    monkeypatch.setattr(watching.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(Echo, "complete", complete_slowly)
+    own = write_sound(tmp_path / "own.wav", sine(50))
+    assert complete(capsys, sounds, own, "--out", tmp_path / "done.png")[0] == 0
+    assert list(map(len, heard)) == [100, LENGTH]
+    assert np.allclose(heard[1], sine(50), atol=1e-4)
+    assert not (tmp_path / "done-preview.wav").exists()
+
+
 def test_a_short_sound_is_completed_and_one_too_short_is_refused(sounds, tmp_path, capsys):
     own = write_sound(tmp_path / "own.wav", sine(50, length=60))
     found = complete_run(open_run(sounds), Given(seconds=0.05), files=[own], variants=1)
@@ -305,6 +353,8 @@ def test_a_file_that_cannot_be_read_is_named(images, tmp_path, capsys, content, 
         (["--class", "7"], 1, "takes no class. Leave out --class"),
         (["--frames", "2"], 1, "Leave out --frames"),
         (["--out", "picture.gif"], 1, "written as '.png'. Received: 'picture.gif'"),
+        (["--out", "nowhere/picture.png"], 1, "there is no folder 'nowhere'. Make it first"),
+        (["--out", "."], 1, "it is a folder. Name a file in it, such as 'name.png'"),
         (["--fraction", "2"], 2, "2.0 is not in the range"),
         (["--fraction", ".5", "--seconds", "1"], 2, "--fraction or --seconds, not both"),
         (["file.png", "--index", "2"], 2, "Give files, or examples of the data with --index"),
@@ -333,7 +383,10 @@ def test_a_class_conditional_model_needs_the_class_of_a_file(classes, tmp_path, 
     assert complete(capsys, classes, tmp_path / "own.png", "--class", "7")[0] == 0
 
 
-def test_a_picture_that_cannot_be_written_is_told_in_one_line(images, tmp_path, capsys):
+def test_a_picture_that_cannot_be_written_is_told_before_it_is_made(
+    images, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(Echo, "complete", lambda *_, **__: pytest.fail("made"))
     (tmp_path / "file").touch()
     code, _, err = complete(capsys, images, "--out", tmp_path / "file" / "picture.png")
     assert code == 1

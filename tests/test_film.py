@@ -14,8 +14,8 @@ from zoo.data import load
 from zoo.data.films import read_film
 from zoo.data.summary import kind_of
 from zoo.errors import DataError
-from zoo.media.film import film_grid, save_films, strip_image
-from zoo.media.grid import MediaError
+from zoo.media.film import film_grid, save_film_sections, save_films, strip_image
+from zoo.media.grid import MediaError, grid_image
 
 
 def write_film(path, film):
@@ -196,3 +196,18 @@ def test_the_script_in_the_card_of_a_run_on_films_writes_films(trained, monkeypa
     (script,) = [block for block in blocks if "import zoo" in block]
     exec(script, {})  # noqa: S102
     assert len(frames_of("samples.gif")) == 3
+
+
+def test_groups_of_films_play_below_their_titles(tmp_path):
+    groups = {
+        title: films(3, 4, seed=seed)[..., None] / np.float32(255)
+        for seed, title in enumerate(("one", "two"))
+    }
+    save_film_sections(groups, tmp_path / "films.png")
+    for number, frame in enumerate(frames_of(tmp_path / "films.gif")):
+        assert frame.shape[:2] == (2 * (16 + 56), 3 * 58 - 2)
+        for top, group in zip((16, 88), groups.values(), strict=True):
+            row = np.asarray(grid_image(group[:, number], columns=3).convert("RGB"))
+            assert np.array_equal(frame[top : top + 56], row)
+    with Image.open(tmp_path / "films.png") as strips:
+        assert strips.size == (4 * 58 - 2, 2 * (16 + 3 * 58 - 2))

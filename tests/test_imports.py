@@ -25,7 +25,7 @@ LAYERS = (
     ("zoo.errors", "zoo.card", "zoo.config", "zoo.protocols", "zoo.shapes", "zoo.priors"),
     ("zoo.registry", "zoo.backends"),
     (
-        *("zoo.engine", "zoo.data", "zoo.losses", "zoo.layers", "zoo.conditions"),
+        *("zoo.engine", "zoo.data", "zoo.losses", "zoo.layers", "zoo.conditions", "zoo.examples"),
         *(f"zoo.{name}" for name in MODELS),
     ),
     ("zoo.metrics", "zoo.media", *(f"zoo.{name}" for name in TRAINING + WATCHING + LATENT)),

@@ -125,5 +125,5 @@ def test_samples_get_the_suffix_of_their_kind(tmp_path):
     assert save_samples(spec, batch, tmp_path / "a") == [tmp_path / "a.png"]
     assert save_samples(spec, batch, tmp_path / "b.png") == [tmp_path / "b.png"]
     np.testing.assert_array_equal(read(tmp_path / "a.png"), np.asarray(grid_image(batch)))
-    with pytest.raises(MediaError, match=r"are written as '\.png'\. Received: 'c\.jpg'"):
+    with pytest.raises(MediaError, match=r"is written as '\.png'\. Received: 'c\.jpg'"):
         save_samples(spec, batch, tmp_path / "c.jpg")

@@ -3,13 +3,15 @@ import wave
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 from sounds import tone
 
 from zoo.data import WaveformSpec
 from zoo.errors import RunError
 from zoo.media import MediaError, save_samples, save_sound_picture, save_sounds, sound_picture
-from zoo.media.sound import DECIBELS, spectrogram
+from zoo.media.samples import save_sections
+from zoo.media.sound import DECIBELS, sound_sections, spectrogram
 
 SPEC = WaveformSpec(sample_rate_hz=8000, length=800)
 
@@ -125,6 +127,42 @@ def test_samples_of_sounds_are_a_picture_and_files_beside_it(tmp_path):
     assert save_samples(SPEC, sounds(3), tmp_path / "a") == [tmp_path / "a.png", tmp_path / "a-wav"]
     assert save_samples(SPEC, sounds(1), tmp_path / "b.png")[1] == tmp_path / "b.wav"
     assert read(tmp_path / "a-wav" / "0002.wav")[0] == 8000
+
+
+def test_groups_of_sounds_stand_in_rows_of_one_scale_below_their_titles():
+    figure = sound_sections({"loud": sounds(6), "quiet": sounds(2) / 100}, 8000)
+    panels = [panel for panel in figure.axes if panel.get_visible()]
+    assert len(panels) == 2 * (4 + 2)
+    assert [title for panel in panels if (title := panel.get_title(loc="left"))] == [
+        "loud",
+        "quiet",
+    ]
+    assert len({panel.images[0].get_clim() for panel in panels if panel.images}) == 1
+
+
+def test_all_sounds_of_groups_stand_in_one_folder(tmp_path):
+    for groups in ({"as it is": sounds(5)}, {"hot": sounds(2), "cold": sounds(1)}):
+        written = save_sections(SPEC, groups, tmp_path / "a.b.png")
+        assert written == [tmp_path / "a.b.png", tmp_path / "a.b-wav"]
+    names = sorted(path.name for path in written[1].glob("*.wav"))
+    assert names == ["cold-0001.wav", "hot-0001.wav", "hot-0002.wav"]
+
+
+def test_sounds_are_there_before_their_picture_is_drawn(tmp_path, monkeypatch):
+    def interrupt(self, *arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Figure, "savefig", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        save_samples(SPEC, sounds(2), tmp_path / "a.png")
+    assert len(list((tmp_path / "a-wav").glob("*.wav"))) == 2
+
+
+def test_what_is_no_sound_leaves_those_of_before(tmp_path):
+    save_samples(SPEC, sounds(2), tmp_path / "a.png")
+    with pytest.raises(MediaError, match="NaN or infinite"):
+        save_samples(SPEC, np.full((2, 9), np.nan), tmp_path / "a.png")
+    assert len(list((tmp_path / "a-wav").glob("*.wav"))) == 2
 
 
 def test_fewer_samples_replace_those_of_before(tmp_path):

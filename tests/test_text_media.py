@@ -22,7 +22,7 @@ def test_samples_of_tokens_are_a_text_file(tmp_path):
     spec = TokensSpec(max_length=6, vocabulary=VOCABULARY)
     assert save_samples(spec, TOKENS, tmp_path / "samples") == [tmp_path / "samples.txt"]
     assert (tmp_path / "samples.txt").read_text("utf-8").startswith("to be, to\n")
-    with pytest.raises(ZooError, match=r"'tokens' are written as '\.txt'\. Received: 's\.png'"):
+    with pytest.raises(ZooError, match=r"is written as '\.txt'\. Received: 's\.png'"):
         save_samples(spec, TOKENS, tmp_path / "s.png")
 
 

@@ -3,6 +3,7 @@
 import inspect
 import io
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -33,7 +34,7 @@ from zoo.protocols import Completes, Follows, supports
 from zoo.registry import printable
 from zoo.runs import Run
 from zoo.training import load_model
-from zoo.watching import watched
+from zoo.watching import growing_sound, watched
 
 # Shapes: P examples, V variants of each, ... one example in its public form: (H, W, C) of an image,
 # (T,) of a sound or text, (T, 5) of a sketch, (T, H, W, C) of a film.
@@ -158,6 +159,7 @@ def complete_run(
     variants: int = 4,
     seed: int = 0,
     temperature: float | None = None,
+    preview: Path | None = None,
 ) -> Completion:
     """Complete files or examples of data by the model of a run.
 
@@ -174,6 +176,7 @@ def complete_run(
         variants: Different completions of each, V.
         seed: Decides the completions.
         temperature: Below 1 for more usual ones, where the model takes it.
+        preview: File in which, while sounds are completed, what is there of the first can be heard.
 
     Raises:
         ZooError: If the model cannot complete, a file or number cannot be used, or an option does
@@ -208,7 +211,10 @@ def complete_run(
     x = np.repeat(begun.x, variants, axis=0)  # (P * V, ...)
     ends = isinstance(spec, StrokesSpec | TokensSpec)
     known = np.stack([given.mask(spec, length if ends else None) for length in begun.lengths])
-    with watched(model.complete, "Completing") as shown:
+    hearing: Any = nullcontext()
+    if preview is not None and isinstance(spec, WaveformSpec):
+        hearing = growing_sound(preview, spec.sample_rate_hz)
+    with hearing as heard, watched(model.complete, "Completing", heard) as shown:
         known_of_all = np.repeat(known, variants, axis=0)
         made = model.complete(x, known_of_all, seed=seed, **options, **shown)
     return Completion(spec, begun, known, made.reshape(len(begun.x), variants, *x.shape[1:]))

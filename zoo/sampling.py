@@ -1,8 +1,8 @@
 """Samples of a trained run, written in the form that suits their kind."""
 
 import inspect
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,11 @@ from zoo.data.forms import SoundForm
 from zoo.data.waveforms import resample
 from zoo.errors import ZooError, did_you_mean
 from zoo.illustrating import check_illustrates, embed_texts, illustrate_each
-from zoo.media import save_samples
 from zoo.media.captioned import save_captioned_rows
-from zoo.media.latent_page import Page, PicturePage, page_of
-from zoo.media.latent_subject import page_path
-from zoo.media.samples import samples_path
+from zoo.media.samples import samples_path, samples_suffix, save_samples, save_sections
 from zoo.metrics.examples import choose
 from zoo.planning import card_of, class_names_of, held_out, load_dataset
-from zoo.protocols import Conditional, GenerativeModel, Illustrates, supports
+from zoo.protocols import Conditional, GenerativeModel, supports
 from zoo.runs import Run
 from zoo.training import load_model
 from zoo.translation import RoundTrip, round_trips
@@ -77,18 +74,16 @@ def write_samples(
     Raises:
         ZooError: If the model does not take what is given, or the class is unknown.
     """
-    model = load_model(run)
     kind = card_of(run.request).kind
+    path = samples_path(kind, out or run.path / f"samples{samples_suffix(kind)}")
+    model = load_model(run)
     if not supports(model, GenerativeModel):
         asked: dict[str, Any] = {**(options or {}), "class": class_name, "seconds": seconds}
         asked |= {"temperature": temperatures or None, "sample_rate": sample_rate_hz}
         _refuse_options(run, {**asked, "text": texts or None, "embeddings": embeddings})
-        path = samples_path(kind, out or run.path / "samples")
         trips = _trips(run, model, count or AT_A_GLANCE[kind], seed)
         return save_samples(load_dataset(run, "train").spec, trips, path)
     given = _options(run, model, {**(options or {}), "temperature": next(iter(temperatures), None)})
-    if len(temperatures) > 1:
-        page = page_of(kind, model, run.request.model)
     if sample_rate_hz is not None:
         if kind != "waveform":
             raise ZooError(f"--sample-rate is for sounds, and '{run.request.model}' makes none.")
@@ -103,72 +98,44 @@ def write_samples(
     label = None if class_name is None else _label(run, model, class_name)
     if texts or embeddings is not None:
         check_illustrates(run, model)
+        captions, vectors = embed_texts(run, model, texts, embeddings)
         number = count or COUNT_OF_TEXT
-        return [
-            _write_rows(run, model, texts, count=number, seed=seed, embeddings=embeddings, out=out)
-        ]
+        images = illustrate_each(model, vectors, number, seed=seed)  # (R, N, H, W, C)
+        save_captioned_rows(images, captions, path)
+        return [path]
     if count is None:
         count = COUNT_OF_EACH if len(temperatures) > 1 else AT_A_GLANCE[kind]
     if label is not None:
         given["labels"] = np.full(count, label, "int32")
-    if len(temperatures) > 1:
-        return [
-            _write_sections(run, model, page, temperatures, given, count=count, seed=seed, out=out)
-        ]
-    with ExitStack() as stack:
-        path = samples_path(kind, out or run.path / "samples")
-        preview = None
-        if kind == "waveform":
-            heard = path.with_name(f"{path.stem}-preview.wav")
-            preview = stack.enter_context(growing_sound(heard, model.config.sample_rate_hz))
-        shown = stack.enter_context(watched(model.sample, "Sampling", preview))
-        samples = model.sample(count, seed=seed, **given, **shown)
-    spec = _spec(run, model, samples)
-    if isinstance(spec, WaveformSpec) and sample_rate_hz is not None:
-        samples = np.stack([resample(one, spec.sample_rate_hz, sample_rate_hz) for one in samples])
-        spec = WaveformSpec(sample_rate_hz=sample_rate_hz, length=samples.shape[1])
-    return save_samples(spec, samples, path)
+    hearing: Any = nullcontext()
+    if kind == "waveform":
+        heard = path.with_name(f"{path.stem}-preview.wav")
+        hearing = growing_sound(heard, model.config.sample_rate_hz)
+    with hearing as preview:
+        groups = _draw(model, count, temperatures, {**given, "seed": seed}, preview)
+    if sample_rate_hz is not None:
+        rate = model.config.sample_rate_hz
+        for title, sounds in groups.items():
+            groups[title] = np.stack([resample(sound, rate, sample_rate_hz) for sound in sounds])
+    return save_sections(_spec(run, model, groups, sample_rate_hz), groups, path)
 
 
-def _write_rows(
-    run: Run,
-    model: Illustrates,
-    texts: Sequence[str],
-    *,
-    count: int,
-    seed: int,
-    embeddings: Path | None,
-    out: Path | None,
-) -> Path:
-    """Write a row of images for each text and return the file."""
-    path = page_path(run, PicturePage(np.asarray), "samples", out or run.path / "samples.png")
-    captions, vectors = embed_texts(run, model, texts, embeddings)
-    images = illustrate_each(model, vectors, count, seed=seed)  # (R, N, H, W, C)
-    save_captioned_rows(images, captions, path)
-    return path
-
-
-def _write_sections(
-    run: Run,
+def _draw(
     model: Any,
-    page: Page,
+    count: int,
     temperatures: Sequence[float],
     given: Mapping[str, Any],
-    *,
-    count: int,
-    seed: int,
-    out: Path | None,
-) -> Path:
-    """Write samples at several temperatures, one below the other, and return the file."""
-    path = page_path(run, page, "samples", out or run.path / f"samples{page.suffix}")
-    titles = [f"temperature {temperature:g}" for temperature in temperatures]
-    groups = []
-    for temperature in temperatures:
-        with watched(model.sample, "Sampling") as shown:
-            changed = {**given, "temperature": temperature}
-            groups.append(model.sample(count, seed=seed, **changed, **shown))
-    page.sections(titles, groups, path)
-    return path
+    preview: Callable[[Any], None] | None,
+) -> dict[str, Any]:
+    """Return samples by title: those at each of several temperatures, or others without a title."""
+    changes: dict[str, dict[str, float]] = {"": {}}
+    if len(temperatures) > 1:
+        changes = {f"temperature {value:g}": {"temperature": value} for value in temperatures}
+    groups = {}
+    for title, change in changes.items():
+        with watched(model.sample, title or "Sampling", preview) as shown:
+            groups[title] = model.sample(count, **{**given, **change}, **shown)
+    return groups
 
 
 def _refuse_options(run: Run, asked: Mapping[str, Any]) -> None:
@@ -199,9 +166,11 @@ def _options(run: Run, model: Any, asked: Mapping[str, float | None]) -> dict[st
     return given
 
 
-def _spec(run: Run, model: Any, samples: Any) -> Spec:
+def _spec(
+    run: Run, model: Any, groups: Mapping[str, Any], sample_rate_hz: int | None = None
+) -> Spec:
     """Return the description of a sample; the data, which may be gone by now, are not asked."""
-    kind, config = card_of(run.request).kind, model.config
+    kind, config, samples = card_of(run.request).kind, model.config, next(iter(groups.values()))
     if kind == "captioned":
         return CaptionedSpec(
             image_shape=samples["image"].shape[1:],
@@ -210,7 +179,8 @@ def _spec(run: Run, model: Any, samples: Any) -> Spec:
             captions=config.captions,
         )
     if kind == "waveform":
-        return WaveformSpec(sample_rate_hz=config.sample_rate_hz, length=samples.shape[1])
+        rate = sample_rate_hz or config.sample_rate_hz
+        return WaveformSpec(sample_rate_hz=rate, length=samples.shape[1])
     if kind == "video":
         return VideoSpec(video_shape=samples.shape[1:])
     if kind == "image":

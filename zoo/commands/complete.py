@@ -113,6 +113,7 @@ def complete(
         variants=variants,
         seed=seed,
         temperature=temperature,
+        preview=path.with_name(f"{path.stem}-preview.wav"),
     )
     for number, name in enumerate(completion.begun.names):
         say(f"Row {number + 1}: {name}")

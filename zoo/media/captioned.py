@@ -50,11 +50,19 @@ def save_captioned(samples: Mapping[str, Any], vocabulary: Sequence[str], path: 
         MediaError: If images or captions do not have that form, or differ in number.
         RunError: If the file cannot be written.
     """
+    save_picture(captioned_picture(samples, vocabulary), Path(path))
+
+
+def captioned_picture(samples: Mapping[str, Any], vocabulary: Sequence[str]) -> Image.Image:
+    """Return the picture that `save_captioned` writes.
+
+    Raises:
+        MediaError: If images or captions do not have that form, or differ in number.
+    """
     if not isinstance(samples, Mapping) or not {"image", "caption"} <= samples.keys():
         received = list(samples) if isinstance(samples, Mapping) else type(samples).__name__
         raise MediaError(f"Expected: a mapping with 'image' and 'caption'. Received: {received}.")
-    captions = texts_of(samples["caption"], vocabulary)
-    save_picture(captioned_sheet(samples["image"], captions), Path(path))
+    return captioned_sheet(samples["image"], texts_of(samples["caption"], vocabulary))
 
 
 def captioned_sheet(images: Any, captions: Sequence[str]) -> Image.Image:

@@ -12,7 +12,7 @@ from zoo.card import Kind
 from zoo.checkpoints import write_atomically
 from zoo.completion import Completion
 from zoo.media.film import FRAME_MS
-from zoo.media.grid import MediaError, save_gif
+from zoo.media.grid import save_gif
 from zoo.media.latent_captions import (
     GAP_PIXELS,
     TEXT_PIXELS,
@@ -21,6 +21,7 @@ from zoo.media.latent_captions import (
     stack,
     titled,
 )
+from zoo.media.place import place_of
 from zoo.media.samples import samples_suffix
 
 # Shapes: P examples, V variants, K tiles of a row, T frames, H height, W width, C channels.
@@ -28,6 +29,7 @@ from zoo.media.samples import samples_suffix
 TILE_PIXELS = 84  # smaller tiles are enlarged: a frame around a part of one must be seen
 FRAME_COLOUR = (0.91, 0.45, 0.10)  # orange stands out from black, from white, and from most photos
 FRAME_PIXELS = 2
+SOUND_ROWS, SOUND_VARIANTS = 16, 8  # in the picture, where a waveform takes 0.06 s to draw
 STRIPE_PIXELS = 6  # of what is not known
 GIVEN_COLOUR, MADE_COLOUR, ORIGINAL_COLOUR = "#e8731a", "#2f6fc4", "#666666"
 LEGEND = "In the orange frame: given. The rest is made."
@@ -37,13 +39,10 @@ def completion_path(kind: Kind, folder: Path, out: Path | None) -> Path:
     """Return where completions of a kind of data go, by default into a run's folder.
 
     Raises:
-        MediaError: If what is asked for has the suffix of another form.
+        ZooError: As `place_of`.
     """
     suffix = samples_suffix(kind)
-    path = out or folder / f"complete{suffix}"
-    if path.suffix.lower() != suffix:
-        raise MediaError(f"This is written as '{suffix}'. Received: '{path.name}'.")
-    return path
+    return place_of(out or folder / f"complete{suffix}", suffix)
 
 
 def save_completion(completion: Completion, path: Path) -> list[Path]:
@@ -55,7 +54,7 @@ def save_completion(completion: Completion, path: Path) -> list[Path]:
         completion: What was completed.
         path: The PNG, or of text the `.txt`. The GIF of films has its name; sounds stand in a
             folder of its name and `-wav`, those of the first row as `1-made-1.wav` and so on, and
-            `1-original.wav`.
+            `1-original.wav`; the picture shows the first 16 rows, and of each 8 variants.
 
     Returns:
         What was written, the picture first.
@@ -163,40 +162,43 @@ def _beside_names(strips: Image.Image, names: list[str]) -> Image.Image:
 
 def _save_sounds(completion: Completion, path: Path) -> list[Path]:
     # With Matplotlib, which images do not need.
-    from zoo.media.sound import renew_folder, save_figure, save_sounds
+    from zoo.media.sound import save_figure, save_named_sounds
 
     rate = completion.spec.sample_rate_hz  # type: ignore[union-attr]  # of this kind alone
-    save_figure(_sound_figure(completion, rate), path)
-    folder = path.with_name(f"{path.stem}-wav")
     sounds = {}
     for row, variants in enumerate(completion.made):
         original = completion.begun.x[row][: completion.begun.lengths[row]]
         sounds[f"{row + 1}-original.wav"] = original
         for variant, sound in enumerate(variants):
             sounds[f"{row + 1}-made-{variant + 1}.wav"] = sound
-    folder = renew_folder(folder, list(sounds))
-    for name, sound in sounds.items():
-        save_sounds(sound[None], rate, folder / name)
+    # Before the picture, which takes longer and can be drawn again.
+    folder = save_named_sounds(sounds, rate, path.with_name(f"{path.stem}-wav"))
+    save_figure(_sound_figure(completion, rate), path)
     return [folder]
 
 
 def _sound_figure(completion: Completion, rate: int) -> Any:
-    """Return a figure with a row of waveforms for each example: its variants, and as it was."""
+    """Return a figure with a row of waveforms for each example: its variants, and as it was.
+
+    Of more examples or variants, the first are shown.
+    """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    rows, variants = completion.made.shape[:2]
+    made = completion.made[:SOUND_ROWS, :SOUND_VARIANTS]  # (P, V, T)
+    rows, variants, samples = made.shape
     figure = Figure(
         figsize=(2.6 * (variants + 1), 1.3 * rows + 0.8), layout="constrained"
     )  # inches
-    grid = figure.subplots(rows, variants + 1, squeeze=False, sharex=True, sharey=True)
-    headings = _headings(completion)[1:]
-    seconds = np.arange(completion.known.shape[1]) / rate
+    # Panels that share their axes take Matplotlib a time that grows with the square of how many.
+    grid = figure.subplots(rows, variants + 1, squeeze=False)
+    headings = [*_headings(completion)[1 : variants + 1], "original"]
+    seconds = np.arange(samples) / rate
     for row, panels in enumerate(grid):
         known = completion.known[row]
         original = completion.begun.x[row].copy()
         original[completion.begun.lengths[row] :] = np.nan
-        for panel, sound in zip(panels, [*completion.made[row], original], strict=True):
+        for panel, sound in zip(panels, [*made[row], original], strict=True):
             is_made = panel is not panels[-1]
             # Overlapping by a sample, so that the line has no gap where the making begins.
             given = known if is_made else np.zeros_like(known)
@@ -204,8 +206,9 @@ def _sound_figure(completion: Completion, rate: int) -> Any:
             panel.plot(seconds, np.where(given, sound, np.nan), color=GIVEN_COLOUR, linewidth=0.6)
             colour = MADE_COLOUR if is_made else ORIGINAL_COLOUR
             panel.plot(seconds, np.where(rest, sound, np.nan), color=colour, linewidth=0.6)
-            panel.set_ylim(-1, 1)
+            panel.set(xlim=(0, samples / rate), ylim=(-1, 1))
             panel.tick_params(labelsize=7)
+            panel.label_outer()
             panel.spines[["top", "right"]].set_visible(False)
         panels[0].set_ylabel(f"row {row + 1}", fontsize=8)
     for panel, heading in zip(grid[0], headings, strict=True):

@@ -2,8 +2,9 @@
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -16,6 +17,7 @@ from zoo.media.grid import SEPARATOR_PIXELS, TILE_PIXELS, grid_image
 TEXT_PIXELS = 12
 STRIP_PIXELS = 16  # height of a line of text
 GAP_PIXELS = 12  # between pictures that stand side by side
+SECTION_COLUMNS = 10
 PAPER, INK = 255, 0
 
 
@@ -42,6 +44,43 @@ def titled(title: str, picture: Image.Image) -> Image.Image:
     strip = _paper(picture.mode, width, STRIP_PIXELS)
     ImageDraw.Draw(strip).text((0, STRIP_PIXELS / 2), title, _ink(picture.mode), font, anchor="lm")
     return stack([strip, picture])
+
+
+def section_columns(groups: Mapping[str, Any]) -> int | None:
+    """Return how many samples of a group stand in a row; of one alone, as many as make a square.
+
+    In rows, what groups have of the same draws stands below one another.
+    """
+    return None if len(groups) == 1 else SECTION_COLUMNS
+
+
+def sections(groups: Mapping[str, Any], draw: Callable[[Any], Image.Image]) -> Image.Image:
+    """Return what `draw` makes of groups of samples, one below the other.
+
+    Args:
+        groups: The samples of each, by the title that stands above them; "" is none.
+        draw: Returns the picture of a group.
+    """
+    pictures = [
+        titled(title, draw(samples)) if title else draw(samples)
+        for title, samples in groups.items()
+    ]
+    return stack(pictures)
+
+
+def film_sections(
+    groups: Mapping[str, Any], draw: Callable[[Any], list[Image.Image]]
+) -> list[Image.Image]:
+    """Return the frames of a film of groups of samples, as `sections` returns a picture.
+
+    A group whose own film is shorter stays as it ends.
+    """
+    films = {title: draw(samples) for title, samples in groups.items()}
+    frames = []
+    for number in range(max(map(len, films.values()))):
+        shown = {title: film[min(number, len(film) - 1)] for title, film in films.items()}
+        frames.append(sections(shown, lambda frame: frame))
+    return frames
 
 
 def stack(pictures: Sequence[Image.Image]) -> Image.Image:

@@ -92,11 +92,6 @@ class PicturePage:
         grid = grid_image(self.images(result), columns=3)
         save_picture(beside([stack(rows), titled(RESULT, grid)]), path)
 
-    def sections(self, titles: Sequence[str], groups: Sequence[np.ndarray], path: Path) -> None:
-        """Write groups of examples (N, ...), each below its title."""
-        grids = [grid_image(self.images(group), columns=SHEET_COLUMNS) for group in groups]
-        save_picture(stack(list(map(titled, titles, grids))), path)
-
     def change(self, rows: np.ndarray) -> np.ndarray:
         """Return how much the examples of each row (R, K, ...) differ, (R,)."""
         images = self.images(rows.reshape(-1, *rows.shape[2:]))
@@ -148,13 +143,6 @@ class TextPage:
             table.append(("result", "" if index == middle else "with noise", text))
         self._save(table, ("", "number", "text"), path)
 
-    def sections(self, titles: Sequence[str], groups: Sequence[np.ndarray], path: Path) -> None:
-        """Write groups of examples (N, T), each with its title."""
-        table = []
-        for title, group in zip(titles, groups, strict=True):
-            table += [(title, text) for text in self._texts(group)]
-        self._save(table, ("", "text"), path)
-
     def change(self, rows: np.ndarray) -> np.ndarray:
         """Return the share of tokens by which the examples of a row (R, K, T) differ, (R,)."""
         middle = rows[:, rows.shape[1] // 2, None]
@@ -194,12 +182,6 @@ def page_of(kind: Kind, model: Any, name: str) -> Page:
     raise MediaError(
         f"Latent spaces are shown of images, sketches and text. '{name}' models {kind} data."
     )
-
-
-def check_suffix(page: Page, path: Path) -> None:
-    """Raise a `MediaError` if a file of this name cannot hold the page."""
-    if path.suffix.lower() != page.suffix:
-        raise MediaError(f"This is written as '{page.suffix}'. Received: '{path.name}'.")
 
 
 def under_one_another(above: np.ndarray, below: np.ndarray) -> np.ndarray:

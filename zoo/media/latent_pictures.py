@@ -46,13 +46,15 @@ def draw_interpolation(
     Raises:
         ZooError: If there is no such number, or the picture cannot be written.
     """
+    path = page_path(subject.run, subject.page, "interpolate", out)
     a, b = (subject.points(numbers) for numbers in pairs.T)
     rows = interpolate(
         subject.model, a.latents, b.latents, steps, method, labels_a=a.labels, labels_b=b.labels
     )  # (P, S, ...)
     if subject.dataset is not None:
         rows = np.concatenate([a.examples[:, None], rows, b.examples[:, None]], axis=1)
-    return _save(subject, rows, "interpolate", out)
+    subject.page.rows(rows, path)
+    return path
 
 
 def draw_pairs(subject: Subject, count: int) -> np.ndarray:
@@ -125,6 +127,7 @@ def draw_traversal(
     Returns:
         The file, and the dimensions in the order of the rows.
     """
+    path = page_path(subject.run, subject.page, "traverse", out)
     [latent], labels = subject.latents(np.array([number]))  # (Z,)
     mean, spread = subject.latent_statistics()  # (Z,) each
     ends = span * spread
@@ -134,7 +137,8 @@ def draw_traversal(
     label = None if labels is None else int(labels[0])
     rows = traverse(subject.model, latent, values, label)  # (Z, S, ...)
     order = np.argsort(-subject.page.change(rows), kind="stable")[:dimensions]
-    return _save(subject, rows[order], "traverse", out), order.tolist()
+    subject.page.rows(rows[order], path)
+    return path, order.tolist()
 
 
 def draw_reconstruction(
@@ -171,6 +175,7 @@ def draw_manifold(
     Raises:
         ZooError: If the latent space has another size, or a class is missing or unknown.
     """
+    path = page_path(subject.run, subject.page, "manifold", out)
     model = subject.model
     mean, spread = subject.latent_statistics()  # (Z,) each
     if len(mean) != 2:
@@ -183,11 +188,5 @@ def draw_manifold(
         mean, spread = np.zeros(2), np.ones(2)
     label = find_label(subject.run, model, class_name)
     rows = manifold(model, size, prior=prior, mean=mean, standard_deviation=spread, label=label)
-    return _save(subject, rows, "manifold", out)
-
-
-def _save(subject: Subject, rows: np.ndarray, name: str, out: Path | None) -> Path:
-    """Write rows of examples (R, K, ...) and return their file."""
-    path = page_path(subject.run, subject.page, name, out)
     subject.page.rows(rows, path)
     return path

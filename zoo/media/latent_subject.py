@@ -14,7 +14,8 @@ import numpy as np
 from zoo.card import ModelCard
 from zoo.data.dataset import Dataset
 from zoo.errors import DataError, ZooError, did_you_mean
-from zoo.media.latent_page import Page, check_suffix, page_of
+from zoo.media.latent_page import Page, page_of
+from zoo.media.place import place_of
 from zoo.metrics.evaluation import load_examples
 from zoo.metrics.examples import choose, known_labels, takes_class
 from zoo.planning import card_of, class_names_of
@@ -224,11 +225,5 @@ def find_label(run: Run, model: Any, class_name: str | None) -> int | None:
 
 
 def page_path(run: Run, page: Page, name: str, out: Path | None) -> Path:
-    """Return where a page goes.
-
-    Raises:
-        MediaError: If the suffix is not that of the form it is written in.
-    """
-    path = out or run.path / f"latent-{name}{page.suffix}"
-    check_suffix(page, path)
-    return path
+    """Return where a page goes, as `place_of` does."""
+    return place_of(out or run.path / f"latent-{name}{page.suffix}", page.suffix)

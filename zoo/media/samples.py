@@ -5,16 +5,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from zoo.card import Kind
 from zoo.data.dataset import CaptionedSpec, DomainsSpec, Spec, TokensSpec, WaveformSpec
-from zoo.errors import RunError
-from zoo.media.captioned import save_captioned
-from zoo.media.film import save_films
-from zoo.media.grid import TILE_PIXELS, MediaError, grid_image, save_grid
-from zoo.media.latent_captions import beside, save_picture, titled
-from zoo.media.sketch import save_sketches
-from zoo.media.sound import renew_folder, save_sound_picture, save_sounds
-from zoo.media.text import save_texts
+from zoo.media.captioned import captioned_picture
+from zoo.media.film import save_film_sections
+from zoo.media.grid import TILE_PIXELS, grid_image
+from zoo.media.latent_captions import beside, save_picture, section_columns, sections, titled
+from zoo.media.place import place_of
+from zoo.media.sketch import save_sketch_sections
+from zoo.media.sound import save_figure, save_named_sounds, save_sounds, sound_sections
+from zoo.media.text import save_text_sections, save_texts
 
 
 def save_samples(spec: Spec, samples: Any, path: Path | str) -> list[Path]:
@@ -36,27 +38,31 @@ def save_samples(spec: Spec, samples: Any, path: Path | str) -> list[Path]:
         MediaError: If the samples or the suffix do not suit the kind.
         RunError: If a file cannot be written.
     """
+    return save_sections(spec, {"": samples}, path)
+
+
+def save_sections(spec: Spec, groups: Mapping[str, Any], path: Path | str) -> list[Path]:
+    """Write groups of samples, each below its title, into the files that `save_samples` writes.
+
+    Args:
+        spec: The description of one example.
+        groups: The samples of each, by title; "" is none.
+        path: As in `save_samples`. All sounds stand in one folder, a title before their numbers.
+
+    Returns:
+        What was written, the picture or text first.
+
+    Raises:
+        MediaError: If the samples or the suffix do not suit the kind.
+        RunError: If a file cannot be written.
+    """
     path = samples_path(spec.kind, path)
-    return [path, *_WRITERS[spec.kind](samples, spec, path)]
+    return [path, *_WRITERS[spec.kind](groups, spec, path)]
 
 
 def samples_path(kind: Kind, path: Path | str) -> Path:
-    """Return the file that samples of a kind go to, after a look whether they can.
-
-    Raises:
-        MediaError: If the suffix does not suit the kind.
-        RunError: If its folder is missing.
-    """
-    path, suffix = Path(path), samples_suffix(kind)
-    if not path.suffix:
-        path = path.with_suffix(suffix)
-    if path.suffix.lower() != suffix:
-        raise MediaError(
-            f"Samples of kind '{kind}' are written as '{suffix}'. Received: '{path.name}'."
-        )
-    if not path.parent.is_dir():
-        raise RunError(f"'{path}' could not be written: there is no folder '{path.parent}'.")
-    return path
+    """Return the file that samples of a kind go to, as `place_of` does."""
+    return place_of(path, samples_suffix(kind))
 
 
 def samples_suffix(kind: Kind) -> str:
@@ -64,50 +70,62 @@ def samples_suffix(kind: Kind) -> str:
     return ".txt" if kind == "tokens" else ".png"
 
 
-def _save_images(samples: Any, spec: Spec, path: Path) -> list[Path]:
-    save_grid(samples, path)
+def _save_images(groups: Mapping[str, Any], spec: Spec, path: Path) -> list[Path]:
+    columns = section_columns(groups)
+    save_picture(sections(groups, lambda images: grid_image(images, columns=columns)), path)
     return []
 
 
-def _save_captioned(samples: Any, spec: CaptionedSpec, path: Path) -> list[Path]:
-    save_captioned(samples, spec.vocabulary, path)
+def _save_captioned(groups: Mapping[str, Any], spec: CaptionedSpec, path: Path) -> list[Path]:
+    save_picture(
+        sections(groups, lambda samples: captioned_picture(samples, spec.vocabulary)), path
+    )
     return []
 
 
-def _save_films(samples: Any, spec: Spec, path: Path) -> list[Path]:
-    save_films(samples, path)
+def _save_films(groups: Mapping[str, Any], spec: Spec, path: Path) -> list[Path]:
+    save_film_sections(groups, path)
     return [path.with_suffix(".gif")]
 
 
-def _save_sounds(samples: Any, spec: WaveformSpec, path: Path) -> list[Path]:
-    save_sound_picture(samples, spec.sample_rate_hz, path)
-    is_one = len(samples) == 1
-    sounds = path.with_suffix(".wav") if is_one else path.with_name(f"{path.stem}-wav")
-    if not is_one:
-        sounds = renew_folder(
-            sounds, [f"{number:04d}.wav" for number in range(1, len(samples) + 1)]
-        )
-    return [save_sounds(samples, spec.sample_rate_hz, sounds)]
+def _save_sounds(groups: Mapping[str, Any], spec: WaveformSpec, path: Path) -> list[Path]:
+    sounds = {
+        f"{title} {number:04d}.wav".strip().replace(" ", "-"): sound
+        for title, samples in groups.items()
+        for number, sound in enumerate(samples, start=1)
+    }
+    # Before the picture, which takes longer and can be drawn again.
+    if len(sounds) == 1:
+        [sound] = sounds.values()
+        written = save_sounds(sound[None], spec.sample_rate_hz, path.with_suffix(".wav"))
+    else:
+        folder = path.with_name(f"{path.stem}-wav")
+        written = save_named_sounds(sounds, spec.sample_rate_hz, folder)
+    save_figure(sound_sections(groups, spec.sample_rate_hz), path)
+    return [written]
 
 
-def _save_sketches(samples: Any, spec: Spec, path: Path) -> list[Path]:
-    save_sketches(samples, path)
+def _save_sketches(groups: Mapping[str, Any], spec: Spec, path: Path) -> list[Path]:
+    save_sketch_sections(groups, path)
     return [path.with_suffix(".svg"), path.with_suffix(".gif")]
 
 
-def _save_domains(samples: Any, spec: DomainsSpec, path: Path) -> list[Path]:
-    """Write examples {"A": images, "B": images}, or the round trips that a model made of them."""
-    if isinstance(samples, Mapping):
-        _save_pairs(samples, spec, path)
-    else:
-        from zoo.media.translation import save_round_trips  # it imports Keras
-
-        save_round_trips(samples, path)
+def _save_domains(groups: Mapping[str, Any], spec: DomainsSpec, path: Path) -> list[Path]:
+    save_picture(sections(groups, lambda samples: _domains_picture(samples, spec)), path)
     return []
 
 
-def _save_pairs(samples: Mapping[str, Any], spec: DomainsSpec, path: Path) -> None:
-    """Write images of A to the left and of B to the right, enlarged to one height."""
+def _domains_picture(samples: Any, spec: DomainsSpec) -> Image.Image:
+    """Return a picture of examples {"A": images, "B": images}, or of the round trips of a model."""
+    if isinstance(samples, Mapping):
+        return _pairs_picture(samples, spec)
+    from zoo.media.translation import round_trips_picture  # it imports Keras
+
+    return round_trips_picture(samples)
+
+
+def _pairs_picture(samples: Mapping[str, Any], spec: DomainsSpec) -> Image.Image:
+    """Return images of A to the left and of B to the right, enlarged to one height."""
     heights = {"A": spec.image_shape_a[0], "B": spec.image_shape_b[0]}
     highest = max(heights.values())
     tile = highest * math.ceil(TILE_PIXELS / highest)
@@ -119,11 +137,15 @@ def _save_pairs(samples: Mapping[str, Any], spec: DomainsSpec, path: Path) -> No
         )
         for letter, height in heights.items()
     ]
-    save_picture(beside(grids), path)
+    return beside(grids)
 
 
-def _save_texts(samples: Any, spec: TokensSpec, path: Path) -> list[Path]:
-    save_texts(samples, spec.vocabulary, path)
+def _save_texts(groups: Mapping[str, Any], spec: TokensSpec, path: Path) -> list[Path]:
+    if len(groups) == 1:
+        [samples] = groups.values()
+        save_texts(samples, spec.vocabulary, path)
+    else:
+        save_text_sections(groups, spec.vocabulary, path)
     return []
 
 

@@ -1,7 +1,8 @@
 """Sketches as pictures: drawn on tiles, as vector paths, and as a film that draws them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,14 @@ from PIL import Image, ImageDraw
 from zoo.checkpoints import write_atomically
 from zoo.data.strokes import point_count
 from zoo.media.grid import SEPARATOR_PIXELS, MediaError, grid_image, save_gif
-from zoo.media.latent_captions import save_picture
+from zoo.media.latent_captions import (
+    STRIP_PIXELS,
+    TEXT_PIXELS,
+    film_sections,
+    save_picture,
+    section_columns,
+    sections,
+)
 
 # Shapes: N sketches, T rows of one, P points before its end, S side of a tile in pixels.
 
@@ -65,23 +73,47 @@ def save_sketches(samples: Any, path: Path | str) -> None:
         MediaError: If the sketches have another shape or type, or numbers that are not finite.
         RunError: If a file cannot be written.
     """
-    sketches, path = _as_sketches(samples), Path(path)
-    save_picture(sketch_grid(sketches), path)
-    save_svg(sketches, path.with_suffix(".svg"))
-    save_gif(sketch_film(sketches), path.with_suffix(".gif"), FRAME_MS)
+    save_sketch_sections({"": samples}, Path(path))
 
 
-def sketch_grid(samples: Any) -> Image.Image:
+def save_sketch_sections(groups: Mapping[str, Any], path: Path) -> None:
+    """Write groups of sketches, each below its title, as `save_sketches` writes sketches.
+
+    Args:
+        groups: The stroke-5 sketches (N, T, 5) of each, by title; "" is none.
+        path: The PNG.
+
+    Raises:
+        MediaError: If sketches have another shape or type, or numbers that are not finite.
+        RunError: If a file cannot be written.
+    """
+    columns = section_columns(groups)
+    save_picture(sections(groups, lambda sketches: sketch_grid(sketches, columns)), path)
+    write_atomically(path.with_suffix(".svg"), _svg_sections(groups, columns).encode())
+    frames = film_sections(groups, lambda sketches: sketch_film(sketches, columns))
+    save_gif(frames, path.with_suffix(".gif"), FRAME_MS)
+
+
+def sketch_grid(samples: Any, columns: int | None = None) -> Image.Image:
     """Return stroke-5 sketches (N, T, 5) as one picture.
+
+    Args:
+        samples: Array of any library.
+        columns: Sketches in a row; as many as make a square by default.
 
     Raises:
         MediaError: If they have another shape or type, or numbers that are not finite.
     """
-    return grid_image(np.stack([render(sketch) for sketch in _as_sketches(samples)]), scale=1)
+    tiles = np.stack([render(sketch) for sketch in _as_sketches(samples)])
+    return grid_image(tiles, columns=columns, scale=1)
 
 
-def sketch_film(samples: Any) -> list[Image.Image]:
+def sketch_film(samples: Any, columns: int | None = None) -> list[Image.Image]:
     """Return the frames that draw stroke-5 sketches (N, T, 5) side by side, point by point.
+
+    Args:
+        samples: Array of any library.
+        columns: Sketches in a row; as many as make a square by default.
 
     Raises:
         MediaError: If they have another shape or type, or numbers that are not finite.
@@ -98,7 +130,7 @@ def sketch_film(samples: Any) -> list[Image.Image]:
                 picture = _draw(_lines(sketch, points, last=drawn), TILE_PIXELS)
                 tile[:] = np.rint(picture * (_GREYS / np.float32(255))) / _GREYS
         before = drawn
-        frames.append(grid_image(tiles, scale=1))
+        frames.append(grid_image(tiles, columns=columns, scale=1))
     return frames + frames[-1:] * PAUSE_FRAMES
 
 
@@ -118,17 +150,29 @@ def save_svg(samples: Any, path: Path | str) -> None:
         MediaError: If they have another shape or type, or numbers that are not finite.
         RunError: If the file cannot be written.
     """
-    sketches = _as_sketches(samples)
-    columns = math.ceil(math.sqrt(len(sketches)))
-    rows = math.ceil(len(sketches) / columns)
+    write_atomically(Path(path), _svg_sections({"": samples}, None).encode())
+
+
+def _svg_sections(groups: Mapping[str, Any], columns: int | None) -> str:
+    """Return groups of sketches (N, T, 5) as an SVG document, a grid for each below its title."""
     step = TILE_PIXELS + SEPARATOR_PIXELS
-    tiles = [
-        f'<g transform="translate({index % columns * step} {index // columns * step})">\n'
-        f"{_paths(sketch, TILE_PIXELS)}</g>\n"
-        for index, sketch in enumerate(sketches)
-    ]
-    document = _svg("".join(tiles), columns * step, rows * step)
-    write_atomically(Path(path), document.encode())
+    content, width, height = "", 0, 0
+    for title, samples in groups.items():
+        sketches = _as_sketches(samples)
+        if title:
+            content += (
+                f'<text y="{height + TEXT_PIXELS}" font-family="sans-serif" '
+                f'font-size="{TEXT_PIXELS}" fill="black" stroke="none">{escape(title)}</text>\n'
+            )
+            height += STRIP_PIXELS
+        row = min(columns or math.ceil(math.sqrt(len(sketches))), len(sketches))
+        for index, sketch in enumerate(sketches):
+            left, top = index % row * step, height + index // row * step
+            paths = _paths(sketch, TILE_PIXELS)
+            content += f'<g transform="translate({left} {top})">\n{paths}</g>\n'
+        width = max(width, row * step)
+        height += math.ceil(len(sketches) / row) * step
+    return _svg(content, width, height)
 
 
 def _svg(content: str, width: int, height: int) -> str:

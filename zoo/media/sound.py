@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -60,15 +60,31 @@ def save_sounds(samples: Any, sample_rate_hz: int, path: Path | str) -> Path:
     return folder
 
 
-def renew_folder(folder: Path, names: Sequence[str]) -> Path:
-    """Make a folder for files of these names, without what an earlier call wrote, and return it.
+def save_named_sounds(sounds: Mapping[str, Any], sample_rate_hz: int, folder: Path) -> Path:
+    """Write sounds (T,) into a folder, without what an earlier call wrote there, and return it.
 
-    Files that were not written by such a call stay. Where one of them has one of these names, the
+    Files that were not written by such a call stay. Where one of them has a name of a sound, the
     folder is another one, with a number behind its name.
 
+    Args:
+        sounds: Each by the name of its file, which ends in `.wav`.
+        sample_rate_hz: Samples per second.
+        folder: Where they go.
+
     Raises:
-        RunError: If the folder cannot be written.
+        MediaError: If a sound has another shape, type or range.
+        RunError: If the folder or a file cannot be written.
     """
+    for sound in sounds.values():
+        _as_sounds(sound[None])  # before anything is removed
+    folder = _renew_folder(folder, list(sounds))
+    for name, sound in sounds.items():
+        save_sounds(sound[None], sample_rate_hz, folder / name)
+    return folder
+
+
+def _renew_folder(folder: Path, names: Sequence[str]) -> Path:
+    """Make a folder for files of these names, without what an earlier call wrote, and return it."""
     others = (folder.with_name(f"{folder.name}-{number}") for number in count(2))
     try:
         for place in chain([folder], others):
@@ -126,38 +142,58 @@ def sound_picture(samples: Any, sample_rate_hz: int) -> Figure:
     Raises:
         MediaError: If the sounds have another shape, type or range.
     """
-    sounds = _as_sounds(samples)[:SOUNDS_PICTURED]
-    columns = min(COLUMNS, len(sounds))
-    rows = math.ceil(len(sounds) / columns)
-    figure = Figure(figsize=(2.5 * columns + 0.5, 2.3 * rows + 0.3), layout="constrained")
+    return sound_sections({"": samples}, sample_rate_hz)
+
+
+def sound_sections(groups: Mapping[str, Any], sample_rate_hz: int) -> Figure:
+    """Return a figure of groups of sounds, each below its title, as `sound_picture` of one.
+
+    Args:
+        groups: The sounds (N, T) of each, by title; "" is none. Of several groups the first four
+            sounds are shown.
+        sample_rate_hz: Samples per second.
+
+    Raises:
+        MediaError: If sounds have another shape, type or range.
+    """
+    most = SOUNDS_PICTURED if len(groups) == 1 else COLUMNS
+    rows = []
+    for title, samples in groups.items():
+        sounds = _as_sounds(samples)[:most]
+        starts = range(0, len(sounds), COLUMNS)
+        rows += [("" if start else title, sounds[start : start + COLUMNS]) for start in starts]
+    columns = max(len(sounds) for _, sounds in rows)
+    figure = Figure(figsize=(2.5 * columns + 0.5, 2.3 * len(rows) + 0.3), layout="constrained")
     grid = figure.subplots(
-        *(2 * rows, columns),
+        *(2 * len(rows), columns),
         squeeze=False,
         sharex=True,
         sharey="row",
-        height_ratios=[1, 1.7] * rows,
+        height_ratios=[1, 1.7] * len(rows),
     )
-    pictures = [spectrogram(sound, sample_rate_hz) for sound in sounds]  # (K, F) each
-    loudest = max(picture.max() for picture in pictures)
-    for number, (sound, picture) in enumerate(zip(sounds, pictures, strict=True)):
-        row, column = divmod(number, columns)
-        wave, image = grid[2 * row, column], grid[2 * row + 1, column]
-        _draw_waveform(wave, sound, sample_rate_hz)
-        seconds, highest = len(sound) / sample_rate_hz, sample_rate_hz / 2000
-        image.imshow(
-            picture,
-            origin="lower",
-            aspect="auto",
-            extent=(0, seconds, 0, highest),
-            vmin=loudest - DECIBELS,
-            vmax=loudest,
-            cmap="magma",
-        )
-        if column == 0:
-            image.set_ylabel("kHz", fontsize=8)
-        if number + columns >= len(sounds):
-            image.set_xlabel("seconds", fontsize=8)
-            image.tick_params(labelbottom=True)
+    pictures = [[spectrogram(sound, sample_rate_hz) for sound in sounds] for _, sounds in rows]
+    loudest = max(picture.max() for row in pictures for picture in row)  # (K, F) each
+    for row, (title, sounds) in enumerate(rows):
+        waves, images = grid[2 * row : 2 * row + 2]
+        waves[0].set_title(title, loc="left", fontsize=9)
+        images[0].set_ylabel("kHz", fontsize=8)
+        below = len(rows[row + 1][1]) if row + 1 < len(rows) else 0
+        for column, (sound, picture) in enumerate(zip(sounds, pictures[row], strict=True)):
+            image = images[column]
+            _draw_waveform(waves[column], sound, sample_rate_hz)
+            seconds, highest = len(sound) / sample_rate_hz, sample_rate_hz / 2000
+            image.imshow(
+                picture,
+                origin="lower",
+                aspect="auto",
+                extent=(0, seconds, 0, highest),
+                vmin=loudest - DECIBELS,
+                vmax=loudest,
+                cmap="magma",
+            )
+            if column >= below:
+                image.set_xlabel("seconds", fontsize=8)
+                image.tick_params(labelbottom=True)
     for panel in grid.flat:
         panel.tick_params(labelsize=7)
         panel.set_visible(panel.has_data())

@@ -1,7 +1,7 @@
 """Texts to be read: as lines of a file, and as tables of plain text."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,19 @@ def save_texts(samples: Any, vocabulary: Sequence[str], path: Path | str) -> Non
     """
     lines = [f"{shown_text(text)}\n" for text in texts_of(samples, vocabulary)]
     write_atomically(Path(path), "".join(lines).encode("utf-8"))
+
+
+def save_text_sections(groups: Mapping[str, Any], vocabulary: Sequence[str], path: Path) -> None:
+    """Write groups of texts (N, T) as a table in UTF-8, before each text the title of its group.
+
+    Raises:
+        MediaError: If texts have another shape or type, or an index lies outside.
+        RunError: If the file cannot be written.
+    """
+    rows = [
+        (title, text) for title, samples in groups.items() for text in texts_of(samples, vocabulary)
+    ]
+    write_atomically(path, text_table(rows, ("", "text")).encode("utf-8"))
 
 
 def texts_of(samples: Any, vocabulary: Sequence[str]) -> list[str]:

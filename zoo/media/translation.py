@@ -37,12 +37,21 @@ def save_round_trips(trips: Sequence[RoundTrip], path: Path) -> None:
         MediaError: If images have no form that a picture can be made of.
         RunError: If the file cannot be written.
     """
+    save_picture(round_trips_picture(trips), path)
+
+
+def round_trips_picture(trips: Sequence[RoundTrip]) -> Image.Image:
+    """Return round trips as one picture: those from A to the left, those from B to the right.
+
+    Raises:
+        MediaError: If images have no form that a picture can be made of.
+    """
     shapes = [images.shape[1:3] for trip in trips for images in (trip.given, trip.there)]
     highest = max(height for height, _ in shapes)
     narrowest = min(width * highest / height for height, width in shapes)
     height = highest * math.ceil(TILE_PIXELS / min(highest, narrowest))
     blocks = [_round_trip_block(trip, height) for trip in trips]
-    save_picture(titled(ROUND_TRIP_TITLE, beside(blocks)), path)
+    return titled(ROUND_TRIP_TITLE, beside(blocks))
 
 
 def _round_trip_block(trip: RoundTrip, height: int) -> Image.Image:
