@@ -116,6 +116,8 @@ def test_options_of_an_inversion_that_contradict_are_a_usage_error(gan, options,
 def test_latents_are_kept_in_one_form_alone(gan, capsys):
     assert latent("invert", gan, "--index", "3", "--save-latents", "found.txt") == 1
     assert "written as '.npy'. Received: 'found.txt'" in capsys.readouterr().err
+    assert latent("invert", gan, "--index", "3", "--save-latents", "nowhere/found.npy") == 1
+    assert "there is no folder 'nowhere'" in capsys.readouterr().err
 
 
 # Attributes.

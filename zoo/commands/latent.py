@@ -300,7 +300,10 @@ def invert(
     import numpy as np
 
     from zoo.media.latent_inversion import draw_inversion, open_inversion, read_files, read_numbers
+    from zoo.media.place import place_of
 
+    if save_latents is not None:
+        save_latents = place_of(save_latents, ".npy")
     model = open_inversion(opened)
     if index is None:
         targets = read_files(opened, model, images, class_name)

@@ -127,8 +127,6 @@ def draw_inversion(
     """
     page = PicturePage(np.asarray)
     path = page_path(run, page, "invert", out)
-    if latents_path is not None and latents_path.suffix.lower() != ".npy":
-        raise ZooError(f"Latent vectors are written as '.npy'. Received: '{latents_path.name}'.")
     found = invert(
         model,
         targets.images,
