@@ -349,9 +349,29 @@ def test_draws_of_two_levels_need_one_logit():
     assert ops.convert_to_numpy(codes).tolist() == [0, 0, 1]
 
 
-def drawn(chances, uniforms):
+@pytest.mark.parametrize("uniform", [0.0, 0.5, 0.9999999])
+def test_at_temperature_zero_the_most_likely_level_is_taken_though_others_come_near(uniform):
+    for chances, best in (([0.2, 0.4, 0.4], 1), ([0.4, 0.2, 0.4], 0)):
+        assert drawn(chances, [uniform], temperature=0.0) == [best]
+    for logit, code in ((1e-3, 1), (-1e-3, 0)):
+        codes = draw_codes(
+            ops.full((1, 1), logit), ops.convert_to_tensor([uniform]), ops.convert_to_tensor(0.0)
+        )
+        assert ops.convert_to_numpy(codes).tolist() == [code]
+
+
+def test_rounding_does_not_make_the_last_level_more_likely():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 4, size=(500, 256)).astype("float32")
+    logits[:, -1] = -60.0
+    largest = np.full(500, np.nextafter(np.float32(1), np.float32(0)))
+    codes = draw_codes(*map(ops.convert_to_tensor, (logits, largest)), ops.convert_to_tensor(1.0))
+    assert ops.convert_to_numpy(codes).max() < 255
+
+
+def drawn(chances, uniforms, temperature=1.0):
     logits = ops.convert_to_tensor(np.tile(np.log(chances), (len(uniforms), 1)), "float32")
-    codes = draw_codes(logits, ops.convert_to_tensor(uniforms), ops.convert_to_tensor(1.0))
+    codes = draw_codes(logits, ops.convert_to_tensor(uniforms), ops.convert_to_tensor(temperature))
     return ops.convert_to_numpy(codes).tolist()
 
 

@@ -220,7 +220,10 @@ class Recorder(keras.callbacks.Callback):
         save_samples(self.held_out.spec, samples, path)
 
     def _measure(self) -> dict[str, float]:
-        """Return the mean of every term on the held-out data; the running means stay."""
+        """Return the mean of every term on the held-out data; the running means stay.
+
+        Moving averages of the weights are what is measured, where there are any.
+        """
         means = self.model.metrics_variables
         kept = [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in means]
         # Others may be large, such as a second stage at 256x256: as many as are trained on at once.
@@ -229,10 +232,11 @@ class Recorder(keras.callbacks.Callback):
         batches = Batches(self.held_out, size, seed=0, shuffle=False, drop_remainder=False)
         totals = dict.fromkeys(self._player_of, 0.0)
         # Not `evaluate`: each call of it makes a tf.data pipeline of the generator, and those stay.
-        for batch in batches.once():
-            terms = self.model.test_on_batch(*batch, return_dict=True)  # of this batch alone
-            for name in totals:
-                totals[name] += float(terms[name]) * len(keras.tree.flatten(batch[0])[0])
+        with averaged(self.model):
+            for batch in batches.once():
+                terms = self.model.test_on_batch(*batch, return_dict=True)  # of this batch alone
+                for name in totals:
+                    totals[name] += float(terms[name]) * len(keras.tree.flatten(batch[0])[0])
         # A run that ends within an epoch can be made longer, and goes on from these.
         for variable, value in zip(means, kept, strict=True):
             variable.assign(value)

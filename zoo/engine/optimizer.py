@@ -1,6 +1,7 @@
 """One Keras optimizer that holds every player's own, the turn counter and the loss scales."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MethodType
 from typing import Any
 
 import keras
@@ -43,6 +44,7 @@ class PlayersOptimizer(keras.optimizers.MultiOptimizer):
         self.by_player = dict(optimizers)
         for optimizer in self.by_player.values():
             quicken(optimizer)
+            optimizer._update_model_variables_moving_average = MethodType(_average, optimizer)
         self.averages_at_end = True
         self._when_averaged = when_averaged
         self._scales: dict[str, tuple[keras.Variable, keras.Variable]] = {}
@@ -88,3 +90,20 @@ class PlayersOptimizer(keras.optimizers.MultiOptimizer):
         factor = ops.where(finite, ops.where(grows, 2.0, 1.0), 0.5)
         scale.assign(scale.value * ops.cast(factor, scale.dtype))
         good_steps.assign(ops.where(grows, 0.0, steps))
+
+
+def _average(optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]) -> None:
+    """Update an optimizer's moving averages, if it keeps any, in place of Keras's own method.
+
+    After t moves the momentum is at most (1 + t) / (10 + t), so that the average follows the last
+    tenth of a short training, where Keras's would still hold the weights of its beginning.
+    """
+    if not optimizer.use_ema:
+        return
+    moves = ops.cast(optimizer.iterations, "float32")
+    momentum = ops.minimum(optimizer.ema_momentum, (1.0 + moves) / (10.0 + moves))
+    momentum = ops.where(moves > 0, momentum, 0.0)  # it starts at the weights of the first move
+    for variable, average in zip(variables, optimizer._model_variables_moving_average, strict=True):
+        if average is not None:
+            share = ops.cast(momentum, average.dtype)
+            average.assign(share * average + (1 - share) * ops.cast(variable, average.dtype))

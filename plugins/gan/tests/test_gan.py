@@ -146,8 +146,9 @@ def test_averaged_weights_are_kept_beside_those_that_train():
 
     model.fit(IMAGES, batch_size=8, epochs=1, callbacks=[Watch()], verbose=0)
     average = course[0]
-    for values in course[1:]:
-        average = 0.9 * average + 0.1 * values
+    for moves, values in enumerate(course[1:], start=1):
+        momentum = min(0.9, (1 + moves) / (10 + moves))
+        average = momentum * average + (1 - momentum) * values
     # `fit` puts the averages in place at its end, as Keras does for every optimizer that keeps any.
     assert np.allclose(weights(model.generator)[0], average, atol=1e-6)
 

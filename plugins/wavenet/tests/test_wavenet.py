@@ -403,6 +403,22 @@ def test_a_model_that_follows_a_signal_has_sounds_of_one_length():
             use(x)
 
 
+@pytest.mark.backends
+def test_a_sound_of_a_class_follows_the_last_one_of_its_class():
+    model = wavenet(local_channels=3, frame_length=6, class_conditional=True, class_count=3)
+    model.compile()
+    x, labels = sounds(6), np.array([0, 2, 0, 0, 2, 0], "int32")
+    frames = model.frames(x)
+    before = array(model.guides)
+    model.train_on_batch(x, labels)
+    guides = array(model.guides)
+    assert np.allclose(guides[[0, 2]], frames[[5, 4]], atol=1e-5)
+    assert np.array_equal(guides[1], before[1])  # there was none
+    wanted = np.array([2, 0, 0], "int32")
+    told = model.sample(3, labels=wanted, frames=guides[wanted])
+    assert np.array_equal(model.sample(3, labels=wanted), told)
+
+
 def test_a_sound_is_completed_after_its_own_signal_as_far_as_it_is_known():
     model = wavenet(local_channels=3, frame_length=6)
     model.guides.assign(np.random.default_rng(1).normal(size=model.guides.shape))

@@ -60,7 +60,11 @@ class WaveNet(AutoregressiveModel):
         if self.follows_frames:
             self.frames_compiled = compile_function(self, lambda x: self.frames_of(self.codes(x)))
             self.guides = self.add_weight(
-                shape=(GUIDES, self.config.frame_count, self.config.local_channels),
+                shape=(
+                    self.config.class_count if self.takes_labels else GUIDES,
+                    self.config.frame_count,
+                    self.config.local_channels,
+                ),
                 initializer=keras.initializers.Constant(-1.0),  # silence
                 trainable=False,
                 name="guides",
@@ -136,8 +140,7 @@ class WaveNet(AutoregressiveModel):
         codes = self.codes(x)
         told = self.told_of(codes, y)
         if self.follows_frames and training:
-            newest = ops.concatenate([told["frames"], self.guides], axis=0)
-            self.guides.assign(newest[:GUIDES])
+            self.guides.assign(self.newest_guides(told["frames"], y))
         conditions = self.conditions_of(told)
         logits = self.network(codes[..., 0], *conditions, first=first)  # (B, T - first, K)
         nats = code_nats(logits, codes[:, first:, 0])
@@ -153,13 +156,32 @@ class WaveNet(AutoregressiveModel):
         samples = ops.take(ops.convert_to_tensor(self.samples_of_codes), codes[..., 0], axis=0)
         return log_mel(samples, config.frame_length, config.local_channels, config.sample_rate_hz)
 
-    def frames(self, x: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
+    def newest_guides(self, frames: Any, labels: Any) -> Any:
+        """Return the signals to keep, given those (B, F, C) of a batch: the last, or of each class.
+
+        Args:
+            frames: Signals of the batch.
+            labels: Labels (B,), where the model takes them: the last sound of each is kept.
+        """
+        if not self.takes_labels:
+            return ops.concatenate([frames, self.guides], axis=0)[:GUIDES]
+        classes = ops.arange(self.config.class_count)
+        is_of = ops.equal(ops.cast(labels, classes.dtype), classes[:, None])  # (L, B)
+        places = ops.cast(is_of, "int32") * ops.cumsum(ops.ones_like(is_of, "int32"), axis=1)
+        last = ops.take(frames, ops.argmax(places, axis=1), axis=0)  # (L, F, C)
+        kept = ops.convert_to_tensor(self.guides)
+        return ops.where(ops.any(is_of, axis=1)[:, None, None], last, kept)
+
+    def frames(
+        self, x: np.ndarray, known: np.ndarray | None = None, labels: Any = None
+    ) -> np.ndarray:
         """Return the signal (B, F, C) that sounds (B, T) can be made again after.
 
         Args:
             x: Sounds (B, T).
             known: What there is of them, booleans (B, T); None for all. Frames whose windows see
-                anything else are those of the last sounds of training, in turn.
+                anything else are those of the last sounds of training, of the class or in turn.
+            labels: Labels (B,), for those frames; by default all in turn.
 
         Raises:
             DataError: If the model follows no signal, or sounds do not suit it.
@@ -170,11 +192,13 @@ class WaveNet(AutoregressiveModel):
         x, known = self.known_part(x, known)
         own = in_batches(self.frames_compiled, self.examples_per_call, x)
         is_own = frames_inside(known, self.config.frame_length)  # (B, F)
-        return np.where(is_own[..., None], own, self.guides_for(len(x)))
+        guides = self.guides_for(len(x), self.labels_for(len(x), labels))
+        return np.where(is_own[..., None], own, guides)
 
-    def guides_for(self, count: int) -> np.ndarray:
-        """Return the signals (N, F, C) of the last sounds of training, in turn."""
-        return np.asarray(ops.convert_to_numpy(self.guides)[np.arange(count) % GUIDES])
+    def guides_for(self, count: int, labels: np.ndarray | None) -> np.ndarray:
+        """Return signals (N, F, C): of each label's last sound, or of the last sounds in turn."""
+        places = np.arange(count) % GUIDES if labels is None else labels
+        return np.asarray(ops.convert_to_numpy(self.guides)[places])
 
     def sample(
         self,
@@ -197,7 +221,8 @@ class WaveNet(AutoregressiveModel):
             watch: Called as the making goes on, some forty times a batch.
             length: Samples of a sound, T; None takes that of the training.
             frames: The signal (N, F, C) to follow, such as `frames` returns; by default, of a
-                model that follows one, that of the last sounds it was trained on, in turn.
+                model that follows one, that of the last sound of the label that it was trained on,
+                or of the last sounds in turn.
 
         Raises:
             DataError: If frames are given that cannot be followed, or do not suit the length.
@@ -244,7 +269,7 @@ class WaveNet(AutoregressiveModel):
         """
         x, known = self.known_part(x, known)
         if self.follows_frames and frames is None:
-            frames = self.frames(x, known)
+            frames = self.frames(x, known, labels)
         told, sampling = self.told_for(len(x), labels, frames), {"temperature": temperature}
         return self.fill(x, known, told, seed=seed, sampling=sampling, watch=watch)
 
@@ -259,7 +284,9 @@ class WaveNet(AutoregressiveModel):
             if frames is not None:
                 self.check_follows()
             return {"labels": labels, "frames": None}
-        frames = self.guides_for(count) if frames is None else np.asarray(frames, "float32")
+        if frames is None:
+            frames = self.guides_for(count, labels)
+        frames = np.asarray(frames, "float32")
         expected = (count, *self.guides.shape[1:])
         if frames.shape != expected:
             raise DataError(f"frames must have the shape {expected}. Received: {frames.shape}.")
