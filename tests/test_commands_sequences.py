@@ -279,6 +279,11 @@ def test_words_that_are_not_there_and_models_without_words_are_named(words, sket
     assert zoo(["latent", "map", str(words), "--out", "map.pdf"]) == 2
 
 
+def test_an_attribute_of_texts_without_labels_is_refused(sentences, capsys):
+    assert zoo(["latent", "attribute", str(sentences), "--class", "cat"]) == 1
+    assert "has no labels" in capsys.readouterr().err
+
+
 def test_the_report_and_the_card_show_text_and_no_long_vocabulary(sentences):
     report, card = ((sentences / name).read_text() for name in ("report.html", "README.md"))
     assert "… (167)" in report

@@ -97,6 +97,19 @@ def test_the_vocabulary_is_made_of_the_training_split_alone(tmp_path, text):
     assert train.spec == load(tmp_path / "set", "validation").spec
 
 
+def test_texts_are_read_in_another_vocabulary_whatever_their_own_training_split_knows(
+    tmp_path, text
+):
+    text("a\n", "set/train.txt")
+    text("c b a d\nc b a d e\n", "set/test.txt")
+    other = load(tmp_path / "set", "test")
+    adapted = other.adapted(max_length=5, vocabulary=("", "▁<unknown>", "▁a", "▁b", "▁c"))
+    assert read(adapted) == ["c b a <unknown>"]
+    assert adapted.skipped == (f"{tmp_path / 'set'}: 1 passages of 5 tokens and more",)
+    letters = other.adapted(max_length=9, vocabulary=("", "\ufffd", " ", "a", "b", "c", "d", "e"))
+    assert read(letters) == ["c b a d"]
+
+
 def test_the_vocabulary_has_the_size_that_is_asked_for(text):
     data = load(text("a a a b b c\n"), vocabulary_size=4)
     assert data.spec.vocabulary == ("", "▁<unknown>", "▁a", "▁b")

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from zoo.data.dataset import Batch, TokensSpec
 from zoo.data.files import by_split, shown
 from zoo.data.forms import TextForm
-from zoo.data.vocabulary import END, UNKNOWN, Unit, make_vocabulary, token_counts, tokenize
+from zoo.data.vocabulary import END, Unit, make_vocabulary, token_counts, tokenize
 from zoo.errors import DataError
 
 # Shapes: N texts, B batch, S tokens of all texts together, T tokens of the longest and its end.
@@ -27,6 +27,7 @@ class ArrayTexts:
         name: What `--data` was given.
         split: Which split this is.
         splits: The splits that the data set has.
+        passages: The texts, normalized, N.
         tokens: Indices (S,), without ends.
         ends: Where in `tokens` each text ends, (N,).
         max_length: Tokens of the longest text of all splits and its end, T.
@@ -40,6 +41,7 @@ class ArrayTexts:
         name: str,
         split: str,
         splits: tuple[str, ...],
+        passages: Sequence[str],
         tokens: np.ndarray,
         ends: np.ndarray,
         max_length: int,
@@ -57,6 +59,7 @@ class ArrayTexts:
         self.skipped = skipped
         # Tokens of each text and its end, (N,): batches are made of texts of similar length.
         self.lengths = (np.diff(ends, prepend=0) + 1).astype(np.int32)
+        self._passages = passages
         self._tokens = tokens
         self._ends = ends
 
@@ -74,26 +77,29 @@ class ArrayTexts:
     def adapted(self, *, max_length: int, vocabulary: tuple[str, ...]) -> "ArrayTexts":
         """Return the texts that fit into examples of another length, in another vocabulary.
 
+        It is the texts that are read in it: a word that is none of this vocabulary may be of that.
+
         Raises:
             DataError: If none does.
         """
-        rows = np.flatnonzero(self.lengths <= max_length)
-        if not len(rows):
+        _, ends = _encode(self._passages, vocabulary)
+        lengths = np.diff(ends, prepend=0) + 1
+        passages = [self._passages[row] for row in np.flatnonzero(lengths <= max_length)]
+        if not passages:
             raise DataError(
                 f"No passage of '{shown(self.name)}' has fewer than {max_length} tokens, which is "
-                f"what the model was trained on. The shortest has {self.lengths.min() - 1}."
+                f"what the model was trained on. The shortest has {lengths.min() - 1}."
             )
-        index_of = {token: index for index, token in enumerate(vocabulary)}
-        indices = np.array([index_of.get(token, UNKNOWN) for token in self.spec.vocabulary])
-        texts = [self._tokens[self._ends[r] - self.lengths[r] + 1 : self._ends[r]] for r in rows]
-        left_out = len(self) - len(rows)
+        tokens, ends = _encode(passages, vocabulary)
+        left_out = len(self) - len(passages)
         reason = (f"{shown(self.name)}: {left_out} passages of {max_length} tokens and more",)
         return ArrayTexts(
             name=self.name,
             split=self.split,
             splits=self.splits,
-            tokens=indices[np.concatenate(texts)],
-            ends=np.cumsum([len(text) for text in texts]),
+            passages=passages,
+            tokens=tokens,
+            ends=ends,
             max_length=max_length,
             vocabulary=vocabulary,
             skipped=self.skipped + reason * bool(left_out),
@@ -150,6 +156,7 @@ def text_splits(
             name=name,
             split=split,
             splits=tuple(short),
+            passages=short[split],
             tokens=tokens,
             ends=ends,
             max_length=longest + 1,

@@ -143,7 +143,7 @@ def _labeller(
     if dataset is None:
         # Their labels are for the classifier; the model is told none of them.
         dataset = load_examples(subject.run, subject.model, data, "train", with_classes=False)
-    class_names = dataset.spec.class_names  # type: ignore[union-attr]
+    class_names = getattr(dataset.spec, "class_names", ())  # text has none
     if len(class_names) < 2:
         has = f"one class, '{class_names[0]}'" if class_names else "no labels"
         raise DataError(

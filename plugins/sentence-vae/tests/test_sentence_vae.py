@@ -187,6 +187,22 @@ def test_word_dropout_hides_that_share_of_the_words_from_the_decoder_alone():
     assert np.all(array(model.inputs_of(ops.convert_to_tensor(x), False))[:, 1:, 0] == [2, 3, 4, 5])
 
 
+@pytest.mark.backends
+def test_a_decoder_without_inputs_has_none_when_it_is_measured_or_draws():
+    model = spread(vae(word_dropout=1.0), 2.0)
+    latents = model.draw_latents(12, seed=2)
+    drawn = model.decode(latents, temperature=0.0)
+    inputs = model.inputs_of(ops.convert_to_tensor(drawn), False)
+    unknown = array(model.embedding.embeddings)[UNKNOWN]
+    assert np.allclose(array(inputs)[:, 1:], unknown)
+    # The most likely words, one after another, are those of all at once; the last is an end.
+    logits = array(model.writer.logits(model.writer(inputs, ops.convert_to_tensor(latents)))).copy()
+    logits[..., UNKNOWN] = -np.inf
+    is_word = drawn > 0
+    assert is_word.sum() > 8
+    assert np.array_equal(logits.argmax(-1)[is_word], drawn[is_word])
+
+
 def test_embedding_dropout_takes_a_word_away_wherever_it_stands():
     model = vae(embedding_dropout=0.4)
     model.embedding.embeddings.assign(np.ones((6, 4), "float32"))

@@ -101,6 +101,17 @@ def test_negatives_are_drawn_by_counts_to_the_power():
     assert np.allclose(found, weights / 36, atol=1e-3)
 
 
+def test_at_the_power_of_zero_words_that_were_seen_are_drawn_alike_and_nothing_else():
+    model = counted(word2vec(negative_power=0.0), [50, 50, 1, 16, 81, 0, 0])
+    uniforms = ((np.arange(3000) + 0.5) / 3000).astype("float32")
+    found = np.bincount(array(model.noise_words(uniforms)).astype(int), minlength=7) / 3000
+    assert np.allclose(found, np.array([0, 0, 1, 1, 1, 0, 0]) / 3, atol=1e-3)
+    for weight in model.trainable_variables:
+        weight.assign(np.zeros(weight.shape, "float32"))
+    neighbours = model.sample(300)[:, 1:].ravel()
+    assert set(neighbours[neighbours > 0]) == {2, 3, 4}
+
+
 def test_words_are_counted_in_training_alone():
     model = word2vec()
     x = np.array([[2, 3, 2, 0, 0, 0, 0, 0]], "int32")

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import layers, ops
 
-from zoo.data.vocabulary import END
+from zoo.data.vocabulary import END, UNKNOWN
 from zoo.making import Decoder, element
 from zoo.recurrent import GRU, LSTM, at_end
 from zoo_sentence_vae.config import SentenceVAEConfig
@@ -87,12 +87,16 @@ class SentenceDecoder(Decoder):
         embedding: Vectors of words.
         writer: The writer.
         latents: Latent vectors (B, Z), or None.
+        sees_words: Whether it is shown the word before, and not the unknown token in its place.
     """
 
-    def __init__(self, embedding: layers.Embedding, writer: Writer, latents: Any):
+    def __init__(
+        self, embedding: layers.Embedding, writer: Writer, latents: Any, *, sees_words: bool = True
+    ):
         self.embedding = embedding
         self.writer = writer
         self.latents = latents
+        self.sees_words = sees_words
         self.told = writer.told(latents)
 
     def start(self, count: int) -> Any:
@@ -102,6 +106,8 @@ class SentenceDecoder(Decoder):
     def step(self, state: Any, elements: Any, row: Any, column: Any) -> tuple[Any, Any]:
         """Return the logits (B, V) of a word, and the state after it."""
         before = element(elements, ops.maximum(row - 1, 0), 0)
+        if not self.sees_words:
+            before = ops.full_like(before, UNKNOWN)
         word = ops.where(row > 0, before, END)  # a sentence begins after the end of another
         features, state = self.writer.recurrent.step(self.embedding(word), state, self.told)
         return self.writer.logits(features), state

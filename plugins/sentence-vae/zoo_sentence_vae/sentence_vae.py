@@ -178,11 +178,14 @@ class SentenceVAE(SequenceVAE):
     def inputs_of(self, x: Any, training: bool) -> Any:
         """Return what the decoder is given at each place, (B, T, E): the word before it.
 
-        A sentence begins after the end of another.
+        A sentence begins after the end of another. A decoder that is shown no word in training is
+        shown none later.
         """
         words = x[:, :-1]
         rate = self.config.word_dropout
-        if training and rate:
+        if rate == 1:
+            words = ops.full_like(words, UNKNOWN)
+        elif training and rate:
             drawn = keras.random.uniform(ops.shape(words), seed=self.noise_seed(training))
             words = ops.where(drawn < rate, ops.full_like(words, UNKNOWN), words)
         before = ops.full_like(x[:, :1], END)
@@ -207,7 +210,9 @@ class SentenceVAE(SequenceVAE):
 
     def decoder(self, told: Mapping[str, Any]) -> SentenceDecoder:
         """Return what predicts one word after another, told the latent vectors."""
-        return SentenceDecoder(self.embedding, self.writer, told["latents"])
+        return SentenceDecoder(
+            self.embedding, self.writer, told["latents"], sees_words=self.config.word_dropout < 1
+        )
 
     def draw(self, predicted: Any, uniforms: Any, sampling: Mapping[str, Any]) -> Any:
         """Return words (B,) drawn from logits (B, V), but for the one that stands for no word."""

@@ -121,7 +121,11 @@ class Word2Vec(PlayerModel):
 
     def noise_words(self, uniforms: Any) -> Any:
         """Return words of the noise distribution, by numbers (...) in [0, 1)."""
-        cumulated = ops.cumsum(ops.power(self.frequencies(), self.config.negative_power))
+        frequencies = self.frequencies()
+        weights = ops.where(  # to the power of 0, what is no word would have the weight of one
+            frequencies > 0, ops.power(frequencies, self.config.negative_power), 0.0
+        )
+        cumulated = ops.cumsum(weights)
         places = ops.searchsorted(cumulated, ops.reshape(uniforms, (-1,)) * cumulated[-1], "right")
         last = self.counts.shape[0] - 1  # beyond it only by rounding
         return ops.reshape(ops.minimum(places, last), ops.shape(uniforms))
@@ -153,8 +157,9 @@ class Word2Vec(PlayerModel):
         uniforms = np.random.default_rng(seed).random((count, length))
         vectors = self.word_vectors()
         contexts = np.asarray(ops.convert_to_numpy(self.neighbours.embeddings), "float32")
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             log_noise = self.config.negative_power * np.log(frequencies)  # (V,)
+        log_noise[frequencies == 0] = -np.inf
         samples = np.zeros((count, self.config.max_length), "int32")
         for row, draws in zip(samples, uniforms, strict=True):
             row[0] = _draw(frequencies, draws[:1])[0]
