@@ -84,7 +84,11 @@ class ArrayTexts:
         """
         _, ends = _encode(self._passages, vocabulary)
         lengths = np.diff(ends, prepend=0) + 1
-        passages = [self._passages[row] for row in np.flatnonzero(lengths <= max_length)]
+        passages = [
+            text
+            for text, length in zip(self._passages, lengths, strict=True)
+            if length <= max_length
+        ]
         if not passages:
             raise DataError(
                 f"No passage of '{shown(self.name)}' has fewer than {max_length} tokens, which is "
