@@ -64,6 +64,9 @@ class PlayersOptimizer(keras.optimizers.MultiOptimizer):
         if self.averages_at_end:
             super().finalize_variable_values(var_list)
             if self.averages:
+                # Copies: JAX hands the weights' memory on in a step, and the averages are kept.
+                for variable in var_list:
+                    variable.assign(ops.copy(variable.value))
                 self._when_averaged()
 
     @property
