@@ -23,7 +23,7 @@ class TestGatedPixelCNN(PluginContract):
         "filters": 4,
         "blocks": 1,
         "first_kernel_size": 5,
-        "head_filters": 4,
+        "head_filters": 16,
         "class_conditional": True,
         "average": 0.9,
     }
