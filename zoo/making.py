@@ -268,16 +268,16 @@ def draw_codes(logits: Any, uniforms: Any, temperature: Any) -> Any:
 
     Uniform numbers (B,) in [0, 1) decide the draw; temperature 0 takes the most likely level.
     """
-    logits = ops.cast(logits, "float32")
-    scaled = logits / ops.maximum(temperature, 1e-6)
+    # At temperature 0 the most likely levels share everything, and the number 0 draws the first.
+    uniforms = ops.where(temperature > 0, uniforms, 0.0)
+    logits = ops.cast(logits, "float32") / ops.maximum(temperature, 1e-30)
     if logits.shape[-1] == 1:
-        drawn = ops.where(temperature > 0, uniforms >= ops.sigmoid(-scaled[:, 0]), logits[:, 0] > 0)
+        drawn = uniforms >= ops.sigmoid(-logits[:, 0])
         return ops.cast(drawn, "int32")
-    cumulated = ops.cumsum(ops.softmax(scaled), axis=-1)  # (B, K)
-    # Of what rounding makes of 1, so that the last level gets no more than its own.
+    cumulated = ops.cumsum(ops.softmax(logits), axis=-1)  # (B, K)
+    # Times what rounding makes of 1, so that the last level gets no more than its own.
     below = uniforms[:, None] * cumulated[:, -1:] >= cumulated[:, :-1]
-    drawn = ops.sum(ops.cast(below, "int32"), axis=-1)
-    return ops.where(temperature > 0, drawn, ops.cast(ops.argmax(logits, axis=-1), "int32"))
+    return ops.sum(ops.cast(below, "int32"), axis=-1)
 
 
 def element(grid: Any, row: Any, column: Any) -> Any:

@@ -158,6 +158,15 @@ class Recorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Measure on held-out data, log, draw samples, let the doctor look, save."""
+        with averaged(self.model):
+            self._look(epoch, logs)
+        if time.monotonic() - self._reported_at >= REPORT_SECONDS:
+            self.report()
+        if self.step != self.last_step:
+            self._save_or_stop()
+
+    def _look(self, epoch: int, logs: Any) -> None:
+        """Measure, log and show the model as it is now."""
         measured = self._measure()
         terms = {name: float(logs[name]) for name in self._player_of}
         terms |= {f"val_{name}": float(measured[name]) for name in self._player_of}
@@ -173,10 +182,6 @@ class Recorder(keras.callbacks.Callback):
         if shown:
             # The suffix is that of the kind of data.
             self._show(self.run.samples_path / f"epoch-{epoch + 1:04d}")
-        if time.monotonic() - self._reported_at >= REPORT_SECONDS:
-            self.report()
-        if self.step != self.last_step:
-            self._save_or_stop()
 
     def save(self, model: Any) -> None:
         """Write a checkpoint of this very step."""
@@ -208,22 +213,18 @@ class Recorder(keras.callbacks.Callback):
 
     def _show(self, path: Path) -> None:
         """Write samples, or translations of held-out examples, as the model is now."""
-        with averaged(self.model):
-            if supports(self.model, GenerativeModel):
-                count = AT_A_GLANCE[self.card.kind]
-                samples = self.model.sample(count, seed=self.run.request.seed)
-                self.doctor.check_samples(_images(samples))
-            else:
-                count = min(AT_A_GLANCE[self.card.kind], len(self.held_out))
-                examples, _ = self.held_out.read(choose(self.held_out, count, seed=0))
-                samples = round_trips(self.model, examples)
+        if supports(self.model, GenerativeModel):
+            count = AT_A_GLANCE[self.card.kind]
+            samples = self.model.sample(count, seed=self.run.request.seed)
+            self.doctor.check_samples(_images(samples))
+        else:
+            count = min(AT_A_GLANCE[self.card.kind], len(self.held_out))
+            examples, _ = self.held_out.read(choose(self.held_out, count, seed=0))
+            samples = round_trips(self.model, examples)
         save_samples(self.held_out.spec, samples, path)
 
     def _measure(self) -> dict[str, float]:
-        """Return the mean of every term on the held-out data; the running means stay.
-
-        Moving averages of the weights are what is measured, where there are any.
-        """
+        """Return the mean of every term on the held-out data; the running means stay."""
         means = self.model.metrics_variables
         kept = [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in means]
         # Others may be large, such as a second stage at 256x256: as many as are trained on at once.
@@ -232,11 +233,10 @@ class Recorder(keras.callbacks.Callback):
         batches = Batches(self.held_out, size, seed=0, shuffle=False, drop_remainder=False)
         totals = dict.fromkeys(self._player_of, 0.0)
         # Not `evaluate`: each call of it makes a tf.data pipeline of the generator, and those stay.
-        with averaged(self.model):
-            for batch in batches.once():
-                terms = self.model.test_on_batch(*batch, return_dict=True)  # of this batch alone
-                for name in totals:
-                    totals[name] += float(terms[name]) * len(keras.tree.flatten(batch[0])[0])
+        for batch in batches.once():
+            terms = self.model.test_on_batch(*batch, return_dict=True)  # of this batch alone
+            for name in totals:
+                totals[name] += float(terms[name]) * len(keras.tree.flatten(batch[0])[0])
         # A run that ends within an epoch can be made longer, and goes on from these.
         for variable, value in zip(means, kept, strict=True):
             variable.assign(value)

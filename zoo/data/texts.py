@@ -82,28 +82,23 @@ class ArrayTexts:
         Raises:
             DataError: If none does.
         """
-        _, ends = _encode(self._passages, vocabulary)
+        tokens, ends = _encode(self._passages, vocabulary)
         lengths = np.diff(ends, prepend=0) + 1
-        passages = [
-            text
-            for text, length in zip(self._passages, lengths, strict=True)
-            if length <= max_length
-        ]
-        if not passages:
+        fits = lengths <= max_length
+        if not fits.any():
             raise DataError(
                 f"No passage of '{shown(self.name)}' has fewer than {max_length} tokens, which is "
                 f"what the model was trained on. The shortest has {lengths.min() - 1}."
             )
-        tokens, ends = _encode(passages, vocabulary)
-        left_out = len(self) - len(passages)
+        left_out = int(np.sum(~fits))
         reason = (f"{shown(self.name)}: {left_out} passages of {max_length} tokens and more",)
         return ArrayTexts(
             name=self.name,
             split=self.split,
             splits=self.splits,
-            passages=passages,
-            tokens=tokens,
-            ends=ends,
+            passages=[text for text, fit in zip(self._passages, fits, strict=True) if fit],
+            tokens=tokens[np.repeat(fits, lengths - 1)],
+            ends=np.cumsum(lengths[fits] - 1),
             max_length=max_length,
             vocabulary=vocabulary,
             skipped=self.skipped + reason * bool(left_out),

@@ -91,7 +91,7 @@ class SentenceDecoder(Decoder):
     """
 
     def __init__(
-        self, embedding: layers.Embedding, writer: Writer, latents: Any, *, sees_words: bool = True
+        self, embedding: layers.Embedding, writer: Writer, latents: Any, *, sees_words: bool
     ):
         self.embedding = embedding
         self.writer = writer
