@@ -268,12 +268,15 @@ def draw_codes(logits: Any, uniforms: Any, temperature: Any) -> Any:
 
     Uniform numbers (B,) in [0, 1) decide the draw; temperature 0 takes the most likely level.
     """
-    # At temperature 0 the most likely levels share everything, and the number 0 draws the first.
-    uniforms = ops.where(temperature > 0, uniforms, 0.0)
-    logits = ops.cast(logits, "float32") / ops.maximum(temperature, 1e-30)
+    # At temperature 0 the most likely levels share everything, and a number near 0 draws the first;
+    # not 0 itself, as a compiled exponential leaves the others some 1e-38 each.
+    uniforms = ops.where(temperature > 0, uniforms, 1e-30)
+    logits, divisor = ops.cast(logits, "float32"), ops.maximum(temperature, 1e-30)
     if logits.shape[-1] == 1:
-        drawn = uniforms >= ops.sigmoid(-logits[:, 0])
+        drawn = uniforms >= ops.sigmoid(-logits[:, 0] / divisor)
         return ops.cast(drawn, "int32")
+    # The largest is 0 before it is divided: after it, a fused product may leave it far above 0.
+    logits = (logits - ops.max(logits, axis=-1, keepdims=True)) / divisor
     cumulated = ops.cumsum(ops.softmax(logits), axis=-1)  # (B, K)
     # Times what rounding makes of 1, so that the last level gets no more than its own.
     below = uniforms[:, None] * cumulated[:, -1:] >= cumulated[:, :-1]
