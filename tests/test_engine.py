@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 from throwaway import Duel, DuelConfig, Line, LineConfig
 
-from zoo.engine import Player, PlayerModel, input_gradients
+from zoo.engine import Player, PlayerModel, call_size, in_batches, input_gradients
 from zoo.engine.state import read_state, restore_state
 from zoo.errors import ConfigError, DataError, NonFiniteError, RunError
 
@@ -447,3 +447,19 @@ def test_adam_takes_the_steps_of_keras_own(options):
         ended.append(values([*model.critic.trainable_variables, *optimizer.variables]))
     for own, expected in zip(*ended, strict=True):
         assert np.allclose(own, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_compiled_function_is_called_with_few_sizes():
+    sizes = {count: call_size(count, 64) for count in range(1, 1000)}
+    assert sorted(set(sizes.values())) == [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]
+    assert all(min(count, 64) <= size < 1.5 * count for count, size in sizes.items())
+    assert call_size(5, 5) == 5
+    called = []
+
+    def doubled(x, nothing):
+        called.append(len(x))
+        return 2 * x
+
+    assert np.array_equal(in_batches(doubled, 8, np.arange(5), None), 2 * np.arange(5))
+    assert np.array_equal(in_batches(doubled, 8, np.arange(19), None), 2 * np.arange(19))
+    assert called == [6, 8, 8, 8]

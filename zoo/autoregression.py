@@ -27,7 +27,7 @@ from zoo.making import MakesElements, Watch
 # public form.
 
 
-LOGITS_PER_CALL = 2**26  # 256 MiB; the network holds a few times as much
+LOGITS_PER_CALL = 2**24  # 64 MiB; the network holds a dozen times as much
 
 
 class AutoregressiveModel(MakesElements, ClassConditional, PlayerModel):

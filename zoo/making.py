@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from keras import ops, tree
 
-from zoo.engine import compile_function
+from zoo.engine import call_size, compile_function
 from zoo.errors import DataError
 
 # Shapes: B batch, N count asked for, R rows, M elements per row, K levels, U uniform numbers of an
@@ -157,14 +157,14 @@ class MakesElements:
         count, rows, columns = known.shape
         if not count:
             return self.values(elements)
-        batch = min(count, self.examples_per_call)
+        batch = call_size(count, self.examples_per_call)
         part = rows if watch is None else max(1, rows // WATCHED_PARTS)
         # From one stream for all elements, so that neither batches nor parts change an example.
         shape = (count, rows, columns, self.uniforms_per_element)
         uniforms = np.random.default_rng(seed).random(shape, "float32")
         made = []
         for start in range(0, count, batch):
-            # The last batch is filled up, so that the loop is compiled for one shape only.
+            # The last batch is filled up, so that the loop is compiled for few shapes.
             indices = np.minimum(np.arange(start, start + batch), count - 1)
             chosen = tree.map_structure(
                 lambda array, indices=indices: (

@@ -13,11 +13,13 @@ from zoo.data import Batches, Dataset
 from zoo.data.pipeline import for_fit
 from zoo.engine.devices import shared_among
 from zoo.engine.state import restore_state
-from zoo.errors import DataError, RunError, ZooError
+from zoo.errors import ConfigError, DataError, RunError, ZooError
 from zoo.metrics.examples import warn_of_lost_levels
 from zoo.planning import augmentation, build_model, card_of, held_out, load_dataset
 from zoo.recording import Recorder
 from zoo.runs import REQUEST_FILE, Run, RunRequest
+
+LEAST_LEARNING = 0.99  # share of the steps; a decay planned by hand may end a few of them early
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Trainer:
         )
         per_epoch = batches.steps_per_epoch
         last_step = request.steps or (request.epochs or 0) * per_epoch
+        _check_rates(model, last_step)
         recorder = Recorder(
             self.run,
             held_out=held_out(self.run, dataset),
@@ -239,6 +242,17 @@ def _check_turn(dataset: Dataset, batch_size: int, slices: int) -> None:
             f"'{dataset.name}' has {len(dataset)} examples in its split '{dataset.split}'. A turn "
             f"of this model takes {slices} x {batch_size} = {slices * batch_size}, a batch for "
             "each move on fresh data. Give a smaller --batch-size."
+        )
+
+
+def _check_rates(model: Any, last_step: int) -> None:
+    """Raise ConfigError where a learning rate falls to nothing well before the last step."""
+    end = model.optimizer.end_of_rate(last_step)
+    if end is not None and end < LEAST_LEARNING * last_step:
+        raise ConfigError(
+            f"The learning rate falls to 0 at step {end}, and nothing would be learned from there "
+            f"to step {last_step}. Train to step {end} (--steps {end}), or train a new run whose "
+            f"rate falls more slowly, such as with --set decay_steps={last_step}."
         )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from keras import ops
 
 from zoo.conditions import ClassConditional
-from zoo.engine import compile_function, in_batches
+from zoo.engine import call_size, compile_function, in_batches
 from zoo.errors import DataError
 
 # Shapes: B batch, Z latent size, K importance samples, ... one example in its public form.
@@ -84,11 +84,11 @@ class Variational(ClassConditional):
         if not len(x):
             return np.zeros(0, "float32")
         samples = min(importance_samples, self.decoded_per_call)
-        size = min(max(1, self.decoded_per_call // samples), len(x))
+        size = call_size(len(x), max(1, self.decoded_per_call // samples))
         bounds = []
         with _seeded(self.evaluation_seed_generator, seed) as seeds:
             for start in range(0, len(x), size):
-                # The last batch is filled up, so that the function is compiled for one shape only.
+                # The last batch is filled up, so that the function is compiled for few shapes.
                 indices = np.minimum(np.arange(start, start + size), len(x) - 1)
                 batch_labels = None if labels is None else labels[indices]
                 chunks = []

@@ -10,11 +10,25 @@ from keras import ops
 from zoo.errors import DataError
 
 
+def call_size(count: int, most: int) -> int:
+    """Return how many examples a call of a compiled function is to have, for `count` in all.
+
+    It is `most`, or the next of 1, 2, 3, 4, 6, 8, 12, 16 and so on for fewer: for each other size
+    it would be compiled anew.
+
+    Args:
+        count: Examples, 1 or more.
+        most: Examples that a call can have.
+    """
+    power = 1 << (count - 1).bit_length()
+    return min(most, power if 4 * count > 3 * power else max(1, 3 * power // 4))
+
+
 def in_batches(function: Callable[..., Any], size: int, *arrays: Any) -> np.ndarray:
     """Return `function(*arrays)` as NumPy, computed over `size` examples at a time.
 
     The last batch is filled up with copies of its last example, so that the function is compiled
-    for one shape only. An array may be None. No examples have no results, but of the same shape.
+    for few shapes. An array may be None. No examples have no results, but of the same shape.
     """
     count = len(arrays[0])
     if not count:
@@ -23,7 +37,7 @@ def in_batches(function: Callable[..., Any], size: int, *arrays: Any) -> np.ndar
             for array in arrays
         )
         return in_batches(function, 1, *one)[:0]
-    size = min(size, count)
+    size = call_size(count, size)
     results = []
     for start in range(0, count, size):
         indices = np.minimum(np.arange(start, start + size), count - 1)

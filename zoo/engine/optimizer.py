@@ -1,5 +1,6 @@
 """One Keras optimizer that holds every player's own, the turn counter and the loss scales."""
 
+from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from types import MethodType
 from typing import Any
@@ -14,6 +15,7 @@ from zoo.engine.player import Player
 # itself be used inside a MultiOptimizer.
 _FIRST_SCALE = 2.0**15
 _GROWTH_STEPS = 2000
+_NO_RATE = 1e-9  # a learning rate that moves nothing any more
 
 
 class PlayersOptimizer(keras.optimizers.MultiOptimizer):
@@ -42,6 +44,7 @@ class PlayersOptimizer(keras.optimizers.MultiOptimizer):
         }
         super().__init__(lambda variable: owners[id(variable)], name="players")
         self.by_player = dict(optimizers)
+        self._moves = {player.name: player.steps for player in players if not player.moves_at}
         for optimizer in self.by_player.values():
             quicken(optimizer)
             optimizer._update_model_variables_moving_average = MethodType(_average, optimizer)
@@ -73,6 +76,25 @@ class PlayersOptimizer(keras.optimizers.MultiOptimizer):
     def averages(self) -> bool:
         """Whether a player's optimizer keeps moving averages."""
         return any(optimizer.use_ema for optimizer in self.by_player.values())
+
+    def end_of_rate(self, turns: int) -> int | None:
+        """Return the turn at which a player's learning rate has fallen to nothing.
+
+        Args:
+            turns: Turns that are asked for; None is returned where all learn up to the last.
+        """
+        ends = []
+        for name, moves in self._moves.items():
+            rate = self.by_player[name]._learning_rate
+            if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+                continue
+
+            def is_over(turn: int, rate: Any = rate, moves: int = moves) -> bool:
+                return float(rate(turn * moves)) < _NO_RATE
+
+            if is_over(turns - 1) and not is_over(0):
+                ends.append(bisect(range(turns), False, key=is_over))
+        return min(ends, default=None)
 
     def loss_scale(self, player: str) -> Any:
         """Return what the player's objective must be multiplied by before its gradient is taken."""

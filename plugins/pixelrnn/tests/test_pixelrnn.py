@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 from zoo_pixelrnn import PixelRNN, PixelRNNConfig
 from zoo_pixelrnn.diagonal_lstm import DiagonalLSTM
-from zoo_pixelrnn.row_lstm import RowLSTM
+from zoo_pixelrnn.row_lstm import RowLSTM, walk_all_layers, walk_layers_inside
 
 from zoo.data import load
 from zoo.errors import ConfigError
@@ -248,3 +248,17 @@ def test_an_image_of_one_row_is_refused():
         PixelRNNConfig(image_shape=(1, 9, 1))
     with pytest.raises(ConfigError, match="layers must be at least 1"):
         PixelRNNConfig(layers=0)
+
+
+@pytest.mark.skipif(keras.config.backend() != "jax", reason="elsewhere it is unrolled")
+@pytest.mark.parametrize(("height", "layers"), [(5, 3), (2, 4), (1, 1)])
+def test_a_row_lstm_in_a_loop_makes_what_it_makes_unrolled(height, layers):
+    rng = np.random.default_rng(0)
+    shapes = (layers, 17, 12), (layers, 1, 1, 12), (layers, 3, 4), (layers, 1, 4)
+    weights = tuple(ops.convert_to_tensor(rng.normal(size=s).astype("float32")) for s in shapes)
+    rows = ops.convert_to_tensor(rng.normal(size=(height, 2, 6, 4)).astype("float32"))
+    nothing = ops.zeros((1, 2, 6, 3))
+    looped = walk_all_layers(rows, nothing, weights)
+    unrolled = walk_layers_inside(rows, nothing, weights)
+    assert looped.shape == (height, 2, 6, 4)
+    assert np.allclose(array(looped), array(unrolled), atol=1e-6)

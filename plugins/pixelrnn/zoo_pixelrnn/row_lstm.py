@@ -13,6 +13,8 @@ stacked kernels, in H + L - 1 steps in place of H L.
 
 from typing import Any
 
+import keras
+import numpy as np
 from keras import layers, ops
 
 from zoo_pixelrnn.config import PixelRNNConfig
@@ -63,31 +65,13 @@ class RowLSTM(layers.Layer):
 
     def call(self, features: Any, labels: Any = None) -> Any:
         """Return features (B, H, W, F) of features (B, H, W, F) and one-hot labels (B, N)."""
-        rows = ops.unstack(features, axis=1)  # H of (B, W, F)
-        height, count = len(rows), len(self.widen)
+        rows = ops.transpose(features, (1, 0, 2, 3))  # (H, B, W, F)
         weights = (self.gate_kernels(), self.gate_biases(labels), *pointwise_weights(self.widen))
-        nothing = ops.zeros_like(rows[0][None, ..., : self.filters])  # (1, B, W, h)
-        inputs: Any = rows[0][None]
-        hidden = cell = nothing
-        outputs = []
-        for step in range(height + count - 1):
-            first, last = max(0, step - height + 1), min(step, count - 1)
-            chosen = weights
-            if last - first + 1 < count:
-                chosen = tuple(weight[first : last + 1] for weight in weights)
-            made, hidden, cell = advance(inputs, hidden, cell, chosen)
-            if last == count - 1:
-                outputs.append(made[-1])
-                made = made[:-1]
-            else:
-                hidden = ops.concatenate([hidden, nothing])
-                cell = ops.concatenate([cell, nothing])
-            if step + 1 < height:
-                made = ops.concatenate([rows[step + 1][None], made])
-            else:
-                hidden, cell = hidden[1:], cell[1:]
-            inputs = made
-        return ops.stack(outputs, axis=1)
+        nothing = ops.zeros_like(rows[:1, ..., : self.filters])  # (1, B, W, h)
+        # XLA compiles unrolled steps for minutes. Elsewhere they spare the layers that are outside
+        # the image.
+        walk = walk_all_layers if keras.config.backend() == "jax" else walk_layers_inside
+        return ops.transpose(walk(rows, nothing, weights), (1, 0, 2, 3))
 
     def gate_kernels(self) -> Any:
         """Return the kernels (L, 2F + 3h, 4h), in the order in which `taps` joins what they see."""
@@ -107,6 +91,58 @@ class RowLSTM(layers.Layer):
             return 0.0
         told = ops.reshape(self.label(labels), (-1, len(self.widen), 1, 4 * self.filters))
         return ops.transpose(told, (1, 0, 2, 3))
+
+
+def walk_layers_inside(rows: Any, nothing: Any, weights: tuple[Any, ...]) -> Any:
+    """Return what the last layer makes of an image's rows, (H, B, W, F).
+
+    Args:
+        rows: The rows, (H, B, W, F).
+        nothing: The state above the first row, (1, B, W, h).
+        weights: Of all L layers, as `advance` takes them.
+    """
+    height, count = rows.shape[0], weights[0].shape[0]
+    inputs = rows[:1]
+    hidden = cell = nothing
+    outputs = []
+    for step in range(height + count - 1):
+        first, last = max(0, step - height + 1), min(step, count - 1)
+        chosen = weights
+        if last - first + 1 < count:
+            chosen = tuple(weight[first : last + 1] for weight in weights)
+        made, hidden, cell = advance(inputs, hidden, cell, chosen)
+        if last == count - 1:
+            outputs.append(made[-1])
+            made = made[:-1]
+        else:
+            hidden = ops.concatenate([hidden, nothing])
+            cell = ops.concatenate([cell, nothing])
+        if step + 1 < height:
+            made = ops.concatenate([rows[step + 1 : step + 2], made])
+        else:
+            hidden, cell = hidden[1:], cell[1:]
+        inputs = made
+    return ops.stack(outputs)
+
+
+def walk_all_layers(rows: Any, nothing: Any, weights: tuple[Any, ...]) -> Any:
+    """Return what `walk_layers_inside` does, by a loop in which every layer makes every step."""
+    count = weights[0].shape[0]
+    steps = rows.shape[0] + count - 1
+    rows = ops.pad(rows, ((0, count - 1), (0, 0), (0, 0), (0, 0)))
+    # Layer l is at row 0 at step l; what it made before stands above the image, and is nothing.
+    is_below = (np.arange(steps)[:, None] > np.arange(count)).astype("float32")
+
+    def step(carried: tuple[Any, Any, Any], given: tuple[Any, Any]) -> tuple[Any, Any]:
+        (made, hidden, cell), (row, kept) = carried, given
+        inputs = ops.concatenate([row[None], made[:-1]])
+        made, hidden, cell = advance(inputs, hidden * kept, cell * kept, weights)
+        return (made, hidden, cell), made[-1]
+
+    states = ops.repeat(nothing, count, axis=0)
+    is_below = ops.cast(is_below[..., None, None, None], rows.dtype)  # (T, L, 1, 1, 1)
+    start = (ops.repeat(ops.zeros_like(rows[:1]), count, axis=0), states, states)
+    return ops.scan(step, start, (rows, is_below))[1][count - 1 :]
 
 
 def advance(inputs: Any, hidden: Any, cell: Any, weights: tuple[Any, ...]) -> tuple[Any, Any, Any]:
