@@ -189,7 +189,7 @@ def test_a_direction_that_is_no_better_than_chance_is_refused(vae, tmp_path, cap
     assert latent("attribute", vae, *options) == 1
     error = capsys.readouterr().err
     assert "do not tell 'heads' from the others: " in error
-    assert "where chance is 50 % +- 5.6 %" in error
+    assert "Expected: 66.8% or more, three standard errors above chance" in error
 
 
 @pytest.fixture(scope="module")

@@ -247,6 +247,29 @@ def test_begun_text_is_completed(sentences, capsys):
     assert all(made[n].startswith(given[n // 2]) for n in range(4))
 
 
+def test_what_is_too_long_in_other_data_is_left_out_and_said(
+    language_model, tmp_path, capsys, caplog
+):
+    path = tmp_path / "own.txt"
+    path.write_text("The cat sleeps.\nThe dog eats.\n" + "very " * 50 + "late\n")
+    command = ["evaluate", str(language_model), "--data", str(path), "--split", "train"]
+    assert zoo(command) == 0
+    assert "unknown_share" in capsys.readouterr().out
+    [said] = [text for text in caplog.messages if text.startswith("Left out of the data: ")]
+    assert re.search(r"own\.txt: 1 passages of \d+ tokens and more", said)
+
+
+def test_sketches_of_one_class_are_known_by_its_name(tmp_path, capsys):
+    options = ("--max-length", "24", "--data", "doodles")
+    folder = train(tmp_path / "run", "sketch-rnn", (*SKETCHES, "class_conditional=true"), *options)
+    for name, code in (("house", 0), ("hat", 1)):
+        lines = [{"word": name, "drawing": [[[0, 90, 80 + n], [60, 10, 60]]]} for n in range(2)]
+        path = tmp_path / "own.ndjson"
+        path.write_text("\n".join(map(json.dumps, lines)))
+        assert zoo(["evaluate", str(folder), "--data", str(path), "--metrics", "nll"]) == code
+    assert "has a class 'hat', which the model does not know" in capsys.readouterr().err
+
+
 def test_a_language_model_has_nothing_latent_and_an_exact_likelihood(language_model, capsys):
     assert zoo(["latent", "interpolate", str(language_model)]) == 1
     assert "has no latent space to explore" in capsys.readouterr().err

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from zoo.data.forms import TextForm
 from zoo.data.texts import text_splits
 from zoo.data.vocabulary import lengths_of
 from zoo.errors import NonFiniteError
@@ -66,7 +67,7 @@ def test_the_end_of_a_text_is_counted_as_a_token():
 def test_a_bound_is_called_one_and_falls_with_its_draws():
     figures = measure_perplexity(Bound(7), texts(), Settings(importance_samples=10))
     tokens = sum(len(text.split()) + 1 for text in TEXTS)
-    assert list(figures) == ["perplexity_bound", "perplexity_iw10"]
+    assert list(figures) == ["perplexity_bound", "perplexity_iw10", "unknown_share"]
     assert figures["perplexity_bound"].value == pytest.approx(7 * math.exp(5 / tokens))
     assert figures["perplexity_iw10"].value == pytest.approx(7 * math.exp(0.5 / tokens))
     with pytest.raises(MetricError, match="importance_samples must be 1 or more"):
@@ -128,3 +129,15 @@ def test_it_is_measured_unasked_of_models_of_text_and_of_no_others():
     assert "perplexity" not in choose_metrics(Dice(2), (), "dice", "image")
     with pytest.raises(MetricError, match="of data of kind 'tokens'"):
         choose_metrics(Dice(2), ("perplexity",), "dice", "image")
+
+
+@pytest.mark.parametrize(("kept", "warnings"), [(100, 1), (4, 0)])
+def test_unknown_tokens_are_counted_and_warned_of_where_training_had_none(kept, warnings, caplog):
+    form = TextForm(vocabulary_size=kept)  # with the end and what is unknown
+    splits = text_splits("tiny", {"train": TEXTS, "test": ["a d", "b e e"]}, form)
+    settings = Settings(load_seen=lambda: splits["train"])
+    figure = measure_perplexity(Dice(3), splits["test"], settings)["unknown_share"]
+    assert figure.value == pytest.approx(3 / 7)
+    assert figure.standard_error > 0
+    assert [r.levelname for r in caplog.records] == ["WARNING"] * warnings
+    assert all("--vocabulary-size" in record.getMessage() for record in caplog.records)

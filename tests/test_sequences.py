@@ -40,6 +40,7 @@ class Words(SequenceVAE):
     """q(z|x) is N(0.5, 1); a letter's logits are (0, z, 1), whatever came before it."""
 
     config_class = WordsConfig
+    value_range = (0, 2)
     examples_per_call = 40
     mean, variance = 0.5, 1.0
 
@@ -279,3 +280,39 @@ def test_elements_of_any_shape_are_read(words):
     grid = np.arange(2 * 3 * 1 * 4).reshape(2, 3, 1, 4).astype("float32")
     found = ops.convert_to_numpy(element(ops.convert_to_tensor(grid), 1, 0))
     np.testing.assert_array_equal(found, grid[:, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("x", "reason"),
+    [
+        (np.zeros((2, 7), "float32"), "must be whole numbers .* Received: float32"),
+        (np.zeros((2, 7, 1), "int32"), r"must have the shape \(any,\). Received: \(7, 1\)"),
+        (np.full((2, 7), 3), "must lie between 0 and 2. Received: from 3 to 3"),
+        (np.full((2, 7), -1), "must lie between 0 and 2. Received: from -1 to -1"),
+    ],
+)
+def test_sequences_that_do_not_suit_are_refused(words, x, reason):
+    words.compile()
+    for use in (words.encode, words.log_likelihood, words.fit):
+        with pytest.raises(DataError, match=reason):
+            use(x)
+
+
+def test_what_is_known_is_a_beginning_with_room_for_the_rest(words):
+    x = np.zeros((2, LENGTH), "int32")
+    known = np.zeros(x.shape, bool)
+    known[1, [0, 2]] = True
+    with pytest.raises(DataError, match=r"without a gap\. Received: .* in sequence 1"):
+        words.complete(x, known)
+    with pytest.raises(DataError, match=r"max_length = 7 elements\. Received: 3"):
+        words.complete(x[:, :3], known[:, :3])
+
+
+def test_sequences_are_measured_as_far_as_they_go_in_whatever_order(words):
+    x = np.array([[1, 2, 1, 2, 1, 2, 0], [1, 0, 0, 0, 0, 0, 0], [2, 1, 1, 0, 0, 0, 0]])
+    assert words.lengths(x).tolist() == [7, 2, 4]
+    assert [words.cut(x[rows]).shape[1] for rows in ([0, 1], [1], [1, 2])] == [7, 4, 6]
+    exact = Words(WordsConfig(latent_size=0))
+    one_by_one = [exact.log_likelihood(x[row : row + 1])[0] for row in range(3)]
+    assert np.allclose(exact.log_likelihood(x), one_by_one, atol=1e-5)
+    assert np.allclose(exact.log_likelihood(x[::-1]), one_by_one[::-1], atol=1e-5)

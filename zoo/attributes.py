@@ -42,9 +42,14 @@ class Direction:
     chance_error: float
 
     @property
+    def least_accuracy(self) -> float:
+        """Accuracy that so many examples would not reach without any attribute."""
+        return CHANCE + STANDARD_ERRORS * self.chance_error
+
+    @property
     def is_chance(self) -> bool:
-        """Whether so many examples would give such an accuracy without any attribute."""
-        return self.accuracy < CHANCE + STANDARD_ERRORS * self.chance_error
+        """Whether it may be no direction of the attribute at all."""
+        return self.accuracy < self.least_accuracy
 
 
 def find_direction(latents: np.ndarray, has_attribute: np.ndarray, *, seed: int = 0) -> Direction:

@@ -15,9 +15,13 @@ ROUNDING = 1e-6  # how far beyond its range a value may lie
 
 
 def check_form(
-    x: Any, shape: Sequence[int | None], value_range: tuple[float, float] = (0.0, 1.0)
+    x: Any,
+    shape: Sequence[int | None],
+    value_range: tuple[float, float] = (0.0, 1.0),
+    *,
+    whole: bool = False,
 ) -> None:
-    """Raise DataError unless examples (B, ...) have a shape and are floating-point numbers.
+    """Raise DataError unless examples (B, ...) have a shape and numbers of the right type.
 
     They may be tensors, which are not waited for: values are not looked at.
 
@@ -25,6 +29,7 @@ def check_form(
         x: The examples.
         shape: Of one example, (...); None for an axis of any length.
         value_range: Between which values they are to lie, for the message.
+        whole: Whether they are whole numbers, and otherwise floating-point ones.
     """
     given = tuple(x.shape[1:])
     same = (size in (None, other) for size, other in zip(shape, given, strict=False))
@@ -34,31 +39,36 @@ def check_form(
             f"{_shape_text(given)}. Cut or resize them, or build the model for that shape."
         )
     dtype = keras.backend.standardize_dtype(x.dtype)
-    if "float" not in dtype:
+    if ("int" if whole else "float") not in dtype:
         least, most = value_range
+        kind, wanted = ("whole", "int32") if whole else ("floating-point", "float32")
         raise DataError(
-            f"Examples must be floating-point numbers between {least:g} and {most:g}. "
-            f"Received: {dtype}. Scale and convert them to float32."
+            f"Examples must be {kind} numbers between {least:g} and {most:g}. "
+            f"Received: {dtype}. Scale and convert them to {wanted}."
         )
 
 
 def checked(
-    x: Any, shape: Sequence[int | None], value_range: tuple[float, float] = (0.0, 1.0)
+    x: Any,
+    shape: Sequence[int | None],
+    value_range: tuple[float, float] = (0.0, 1.0),
+    *,
+    whole: bool = False,
 ) -> np.ndarray:
-    """Return examples (B, ...) as an array.
+    """Return examples (B, ...) as an array of float32, or of int32 if they are whole numbers.
 
     Raises:
-        DataError: If they have another shape, or a value out of the range.
+        DataError: If they have another shape or type, or a value out of the range.
     """
     x = np.asarray(ops.convert_to_numpy(x))
-    check_form(x, shape, value_range)
+    check_form(x, shape, value_range, whole=whole)
     least, most = value_range
     if x.size and not (x.min() >= least - ROUNDING and x.max() <= most + ROUNDING):
         raise DataError(
             f"The values of examples must lie between {least:g} and {most:g}. Received: from "
             f"{x.min():g} to {x.max():g}. Scale them, and leave out what is no number."
         )
-    return x.astype("float32", copy=False)
+    return x.astype("int32" if whole else "float32", copy=False)
 
 
 def checked_latents(latents: Any, size: int) -> np.ndarray:

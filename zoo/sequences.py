@@ -14,7 +14,7 @@ from keras import ops
 
 from zoo.engine import PlayerModel, compile_function, in_batches
 from zoo.errors import ConfigError, DataError
-from zoo.examples import checked_latents
+from zoo.examples import check_form, checked, checked_latents
 from zoo.making import MakesElements, Watch
 from zoo.priors import draw_prior
 from zoo.variational import Variational
@@ -45,6 +45,7 @@ class SequenceVAE(MakesElements, Variational, PlayerModel):
     def __init__(self, config: Any, **kwargs: Any):
         super().__init__(config, **kwargs)
         self.nats_compiled = compile_function(self, self.nats_given)
+        self.nll_compiled = compile_function(self, self.nll_given)
 
     @property
     def has_latents(self) -> bool:
@@ -85,6 +86,39 @@ class SequenceVAE(MakesElements, Variational, PlayerModel):
         """
         raise NotImplementedError
 
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """Between which values the numbers of an example lie."""
+        return -np.inf, np.inf
+
+    # What it can be given.
+
+    def check_form(self, x: Any) -> None:
+        """Raise DataError unless sequences have the model's shape and type of numbers."""
+        check_form(x, *self._form, whole=self._is_whole)
+
+    def checked(self, x: Any) -> np.ndarray:
+        """Return sequences (B, T, ...) as an array; T is any number.
+
+        Raises:
+            DataError: If they have another shape, or a value that the model's have not.
+        """
+        return checked(x, *self._form, whole=self._is_whole)
+
+    def check_arrays(self, x: Any, y: Any) -> None:
+        """Raise DataError where sequences or labels that `fit` is given as arrays do not suit."""
+        super().check_arrays(x, y)
+        if x is not None:
+            self.checked(x)
+
+    @property
+    def _form(self) -> tuple[tuple[int | None, ...], tuple[float, float]]:
+        return (None, *self.end_element().shape), self.value_range
+
+    @property
+    def _is_whole(self) -> bool:
+        return bool(np.issubdtype(self.end_element().dtype, np.integer))
+
     # What follows from it.
 
     def nats_given(self, x: Any, y: Any, latents: Any, training: bool = False) -> Any:
@@ -112,7 +146,8 @@ class SequenceVAE(MakesElements, Variational, PlayerModel):
     def encode(self, x: Any, labels: Any = None) -> np.ndarray:
         """Return the mean of q(z|x), (B, Z), for sequences (B, T, ...)."""
         self._check_latents()
-        return super().encode(x, labels)
+        x, labels, places = self._sorted(x, labels)
+        return super().encode(x, labels)[places]
 
     def decode(
         self,
@@ -184,7 +219,18 @@ class SequenceVAE(MakesElements, Variational, PlayerModel):
         if known.shape != x.shape:
             raise DataError(f"known must have the shape of x, {x.shape}. Received: {known.shape}.")
         given = np.asarray(known.all(axis=tuple(range(2, known.ndim))))  # (B, T)
-        x = np.where(known, x, self.end_element()).astype(x.dtype)
+        if given.shape[1] != self.config.max_length:
+            raise DataError(
+                f"Sequences to complete must have room for max_length = {self.config.max_length} "
+                f"elements. Received: {given.shape[1]}. Fill them up with what is not known."
+            )
+        gaps = np.flatnonzero((given[:, 1:] & ~given[:, :-1]).any(axis=1))
+        if len(gaps):
+            raise DataError(
+                "What is known of a sequence must be its beginning, without a gap. Received: "
+                f"elements after one that is not known, in sequence {gaps[0]}."
+            )
+        x = self.checked(np.where(known, x, self.end_element()).astype(x.dtype))
         return self.generate(
             len(x),
             self.latents_of_beginnings(x, given, labels, seed),
@@ -199,14 +245,36 @@ class SequenceVAE(MakesElements, Variational, PlayerModel):
         self, x: Any, labels: Any = None, *, importance_samples: int = 1, seed: int = 0
     ) -> np.ndarray:
         """Return log p(x) in nats, (B,), of sequences (B, T, ...), or a lower bound on it."""
-        if not self.has_latents:
-            labels = self.labels_of(len(x), labels)
-            nats = in_batches(self.nats_compiled, self.encoded_per_call, x, labels, None)
-            return -nats.sum(axis=(1, 2))
-        samples = {"importance_samples": importance_samples, "seed": seed}
-        return super().log_likelihood(x, labels, **samples)
+        x, labels, places = self._sorted(x, labels)
+        if self.has_latents:
+            samples = {"importance_samples": importance_samples, "seed": seed}
+            return super().log_likelihood(x, labels, **samples)[places]
+
+        def nll(x: np.ndarray, y: Any) -> Any:
+            return self.nll_compiled(self.cut(x), y, None)[:, 0]
+
+        return -in_batches(nll, self.encoded_per_call, x, labels)[places]
 
     # What these are made of.
+
+    def cut(self, x: np.ndarray) -> np.ndarray:
+        """Return sequences (B, T, ...) cut after the longest, to a quarter, half and so on of T."""
+        rows = x.shape[1]
+        quarters = -(-4 * int(self.lengths(x).max()) // rows)  # each length is compiled anew
+        return x[:, : -(-quarters * rows // 4)]
+
+    def lengths(self, x: np.ndarray) -> np.ndarray:
+        """Return how many elements sequences (B, T, ...) have up to their first end, (B,)."""
+        ended = self.has_ended(ops.convert_to_tensor(np.reshape(x, (-1, *x.shape[2:]))))
+        ended = np.reshape(ops.convert_to_numpy(ended), x.shape[:2])
+        return np.where(ended.any(axis=1), ended.argmax(axis=1) + 1, x.shape[1])
+
+    def _sorted(self, x: Any, labels: Any) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        """Return checked sequences and labels by length, and where each now stands, (B,)."""
+        x = self.checked(x)
+        labels = self.labels_of(len(x), labels)
+        order = np.argsort(self.lengths(x), kind="stable")
+        return x[order], None if labels is None else labels[order], np.argsort(order)
 
     def prior_latents(self, count: int, seed: int) -> np.ndarray | None:
         """Return `count` draws of the prior, (N, Z), or None where there are no latent vectors."""

@@ -10,6 +10,7 @@ from zoo.backends import quietly
 from zoo.card import resolve
 from zoo.checkpoints import latest_checkpoint, load_checkpoint, load_latest, step_of
 from zoo.data import Batches, Dataset
+from zoo.data.files import some
 from zoo.data.pipeline import for_fit
 from zoo.engine.devices import shared_among
 from zoo.engine.state import restore_state
@@ -81,10 +82,9 @@ class Trainer:
         model.check_batch(request.batch_size)
         dataset = load_dataset(self.run, "train")
         if dataset.skipped:
-            some = "; ".join(dataset.skipped[:3])
             print(  # noqa: T201
-                f"Files left out: {len(dataset.skipped)}, such as {some}. `zoo data info "
-                f"{request.data}` names them all."
+                f"Left out of the data: {some(dataset.skipped)}. `zoo data info {request.data}` "
+                "names all."
             )
         warn_of_lost_levels(model, dataset)
         _check_turn(dataset, request.batch_size, model.slices)

@@ -52,6 +52,10 @@ class Variational(ClassConditional):
         """Return -log p(x|z) in nats, (B, K), for latent vectors (B, K, Z)."""
         raise NotImplementedError
 
+    def cut(self, x: np.ndarray) -> np.ndarray:
+        """Return a batch of examples (B, ...) without what fills them up; by default as it is."""
+        return x
+
     # What follows from it.
 
     def log_weights(self, x: Any, y: Any, noise: Any) -> Any:
@@ -63,7 +67,11 @@ class Variational(ClassConditional):
     def encode(self, x: Any, labels: Any = None) -> np.ndarray:
         """Return the mean of q(z|x), (B, Z), for examples (B, ...)."""
         labels = self.labels_of(len(x), labels)
-        return in_batches(self.mean_compiled, self.encoded_per_call, x, labels)
+
+        def mean(x: np.ndarray, y: Any) -> Any:
+            return self.mean_compiled(self.cut(x), y)
+
+        return in_batches(mean, self.encoded_per_call, x, labels)
 
     def log_likelihood(
         self, x: Any, labels: Any = None, *, importance_samples: int = 1, seed: int = 0
@@ -90,12 +98,13 @@ class Variational(ClassConditional):
             for start in range(0, len(x), size):
                 # The last batch is filled up, so that the function is compiled for few shapes.
                 indices = np.minimum(np.arange(start, start + size), len(x) - 1)
+                batch = self.cut(x[indices])
                 batch_labels = None if labels is None else labels[indices]
                 chunks = []
                 for first in range(0, importance_samples, samples):
                     count = min(samples, importance_samples - first)
                     noise = keras.random.normal((size, count, self.config.latent_size), seed=seeds)
-                    chunks.append(self.log_weights_compiled(x[indices], batch_labels, noise))
+                    chunks.append(self.log_weights_compiled(batch, batch_labels, noise))
                 bounds.append(ops.convert_to_numpy(log_mean_exp(ops.concatenate(chunks, axis=1))))
         return np.concatenate(bounds)[: len(x)]
 

@@ -240,7 +240,7 @@ def make_dataset(
     if not scale_factor:
         raise DataError(f"All moves of the sketches in '{shown(name)}' are the same one.")
     names = {drawing.class_name for part in splits for drawing in drawings[part]}
-    class_names = tuple(sorted(names)) if len(names) > 1 else ()
+    class_names = tuple(sorted(names)) if any(names) else ()
     index_of = {class_name: index for index, class_name in enumerate(class_names)}
     chosen = drawings[split]
     labels = None

@@ -80,8 +80,8 @@ def draw_attribute(
         raise ZooError(
             f"The latent vectors of '{subject.run.request.model}' do not tell '{class_name}' from "
             f"{'the others' if against is None else repr(against)}: {direction.accuracy:.1%} of "
-            f"those held out are on the right side, where chance is 50 % +- "
-            f"{100 * direction.chance_error:.1f} %."
+            f"those held out are on the right side. Expected: {direction.least_accuracy:.1%} or "
+            "more, three standard errors above chance."
             f"{conditioned if takes_class(subject.model) else ''}"
         )
     if numbers is None:

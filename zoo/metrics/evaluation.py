@@ -1,6 +1,7 @@
 """Measuring a run: which metrics, on which data, and where the figures are kept."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,6 +13,7 @@ from zoo.card import Kind, resolve
 from zoo.checkpoints import read_json, write_atomically
 from zoo.data import Dataset, load
 from zoo.data.dataset import Adapts
+from zoo.data.files import some
 from zoo.data.forms import form_options
 from zoo.data.relabelled import Relabelled
 from zoo.engine import PlayerModel
@@ -22,6 +24,8 @@ from zoo.metrics.examples import takes_class, warn_of_lost_levels
 from zoo.planning import card_of, class_names_of, held_out, load_dataset
 from zoo.runs import Run
 from zoo.training import load_model
+
+_logger = logging.getLogger(__name__)
 
 # What a metric may need of a model, by the name that the table of metrics gives it.
 CAPABILITIES = {
@@ -80,7 +84,7 @@ def evaluate(
     warn_of_lost_levels(model, dataset)
     settings = replace(
         settings,
-        load_train=partial(load_examples, run, model, data, "train", form),
+        load_train=partial(load_examples, run, model, data, "train", form, quiet=True),
         load_seen=partial(load_dataset, run, "train"),
         folder=run.path,
     )
@@ -165,6 +169,7 @@ def load_examples(
     form: Mapping[str, Any] | None = None,
     *,
     with_classes: bool = True,
+    quiet: bool = False,
 ) -> Dataset:
     """Return a split of the run's data, or of other data in the form that its model takes.
 
@@ -177,6 +182,7 @@ def load_examples(
         split: None takes the test split, or else the validation split, or else the training split.
         form: Form of the other data, beside what the model decides.
         with_classes: Whether the model, if it takes a class, is to be given that of each example.
+        quiet: Whether not to say what of other data cannot be used.
 
     Raises:
         DataError: If there is no such data, or the examples do not suit the model.
@@ -211,6 +217,8 @@ def load_examples(
                 f"The data do not suit the model: its {name} is {expected}. "
                 f"Received: '{data}' with {value}."
             )
+    if dataset.skipped and not quiet:
+        _logger.warning("Left out of the data: %s.", some(dataset.skipped))
     return dataset
 
 
@@ -220,8 +228,8 @@ def _with_classes_of(run: Run, dataset: Dataset) -> Dataset:
     if not found:
         raise DataError(
             f"'{dataset.name}' has no labels, and the model is to be told the class of each "
-            f"example. Expected: two classes or more of {', '.join(known)}; such as a folder with "
-            "one sub-folder per class."
+            f"example. Expected: classes of {', '.join(known)}; such as a folder with one sub-folder "
+            "per class."
         )
     return dataset if found == known else Relabelled(dataset, known)
 

@@ -7,13 +7,14 @@ latents and with K, as the negative log-likelihood is. Texts are weighted by the
 it is no mean over texts; its standard error is the delta method's for a ratio of two sums.
 """
 
+import logging
 import math
 from typing import Any
 
 import numpy as np
 
 from zoo.data.dataset import Dataset
-from zoo.data.vocabulary import lengths_of
+from zoo.data.vocabulary import UNKNOWN, lengths_of
 from zoo.metrics import Figure, Settings, UnsuitableError
 from zoo.metrics.examples import choose, read_batches
 from zoo.metrics.nll import example_nats, likelihoods
@@ -22,9 +23,13 @@ from zoo.metrics.nll import example_nats, likelihoods
 
 EXAMPLES_PER_BATCH = 10_000
 
+_logger = logging.getLogger(__name__)
+
 
 def measure_perplexity(model: Any, dataset: Dataset, settings: Settings) -> dict[str, Figure]:
     """Return `perplexity`, or `perplexity_bound` and `perplexity_iw<K>` where it is a bound.
+
+    With it comes `unknown_share`, of the tokens that the vocabulary lacks.
 
     Raises:
         MetricError: If K is below 1.
@@ -33,13 +38,24 @@ def measure_perplexity(model: Any, dataset: Dataset, settings: Settings) -> dict
     """
     indices = choose(dataset, settings.count, settings.seed)
     batches = read_batches(dataset, indices, EXAMPLES_PER_BATCH, "tokens", settings)
-    tokens = np.concatenate([lengths_of(x) for x, _ in batches])  # (N,)
-    return {
+    counts = [(lengths_of(x), np.sum(x == UNKNOWN, axis=1)) for x, _ in batches]
+    tokens, unknown = map(np.concatenate, zip(*counts, strict=True))  # (N,) each
+    figures = {
         likelihood.name.replace("nll", "perplexity"): perplexity_figure(
             example_nats(model, dataset, settings, likelihood), tokens
         )
         for likelihood in likelihoods(model, settings)
     }
+    share, error = _ratio(unknown, tokens)
+    figures["unknown_share"] = Figure(value=share, standard_error=error, count=len(tokens))
+    if share and settings.load_seen is not None and not _has_unknown(settings.load_seen()):
+        _logger.warning(
+            "%.2g %% of the tokens are not in the vocabulary, and the training text has none such, "
+            "so that the model has not learned how likely they are: its likelihood and perplexity "
+            "say little. Train with a smaller --vocabulary-size, so that rare tokens are unknown.",
+            100 * share,
+        )
+    return figures
 
 
 def perplexity_figure(nats: np.ndarray, tokens: np.ndarray) -> Figure:
@@ -48,20 +64,37 @@ def perplexity_figure(nats: np.ndarray, tokens: np.ndarray) -> Figure:
     Raises:
         UnsuitableError: If it is beyond what a number can hold.
     """
-    count = len(nats)
-    total = float(tokens.sum())
-    per_token = float(nats.sum()) / total
-    error = None
+    per_token, error = _ratio(nats, tokens)
     try:
         value = math.exp(per_token)
-        if count > 1:
-            # Var(sum a / sum b) ~ sum of (a - ratio b)^2 / (sum b)^2, then d exp(r) = exp(r) dr.
-            residuals = nats - per_token * tokens
-            variance = count / (count - 1) * float(np.square(residuals).sum()) / total**2
-            error = math.exp(per_token + math.log(variance) / 2) if variance else 0.0
+        if error:
+            error = math.exp(per_token + math.log(error))  # d exp(r) = exp(r) dr
     except OverflowError as overflow:
         raise UnsuitableError(
             f"The perplexity of {per_token:.4g} nats per token is beyond what a number can hold. "
             "The model may have diverged; see the curves in its report."
         ) from overflow
-    return Figure(value=value, standard_error=error, count=count)
+    return Figure(value=value, standard_error=error, count=len(nats))
+
+
+def _ratio(parts: np.ndarray, tokens: np.ndarray) -> tuple[float, float | None]:
+    """Return sum of parts (N,) over sum of tokens (N,), and its standard error, None for one."""
+    count, total = len(parts), float(tokens.sum())
+    ratio = float(parts.sum()) / total
+    if count == 1:
+        return ratio, None
+    # Var(sum a / sum b) ~ sum of (a - ratio b)^2 / (sum b)^2.
+    with np.errstate(over="ignore"):  # of a model that diverged
+        squares = float(np.square(parts - ratio * tokens).sum())
+    variance = count / (count - 1) * squares / total**2
+    return ratio, math.sqrt(variance)
+
+
+def _has_unknown(dataset: Dataset) -> bool:
+    """Return whether texts have a token that the vocabulary lacks."""
+    starts = range(0, len(dataset), EXAMPLES_PER_BATCH)
+    every = np.arange(len(dataset))
+    return any(
+        (dataset.read(every[start : start + EXAMPLES_PER_BATCH])[0] == UNKNOWN).any()
+        for start in starts
+    )

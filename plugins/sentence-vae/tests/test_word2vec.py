@@ -171,3 +171,11 @@ def test_values_that_make_no_model_are_refused():
         Word2Vec(Word2VecConfig()).sample(1)
     with pytest.raises(DataError, match=r"temperature must be at least 0\. Received: nan"):
         Word2Vec(Word2VecConfig()).sample(1, temperature=float("nan"))
+
+
+@pytest.mark.parametrize("x", [np.full((4, 5), 99), np.ones((4, 5), "float32"), np.ones(4, int)])
+def test_sentences_that_do_not_suit_are_refused(x):
+    model = Word2Vec(Word2VecConfig())
+    model.compile()
+    with pytest.raises(DataError, match="examples|Examples|example"):
+        model.fit(x)

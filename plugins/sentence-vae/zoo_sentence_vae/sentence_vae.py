@@ -69,6 +69,11 @@ class SentenceVAE(SequenceVAE):
         self.decoded_per_call = max(1, LOGITS_PER_CALL // logits)  # type: ignore[misc]
         self.encoded_per_call = min(128, self.decoded_per_call)  # type: ignore[misc]
 
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """Between which indices tokens lie."""
+        return 0, len(self.config.vocabulary) - 1
+
     # Training.
 
     def players(self) -> list[Player]:
@@ -95,6 +100,7 @@ class SentenceVAE(SequenceVAE):
 
     def loss_of(self, x: Any, y: Any, training: bool) -> dict[str, Any]:
         """Return the terms of the objective of sentences (B, T), in nats per sentence."""
+        self.check_form(x)
         if not self.has_latents:
             return {"nll_nats": ops.mean(self.nll_given(x, y, None, training))}
         mean, log_variance = self.posterior(x, y, training)
@@ -270,4 +276,5 @@ class SentenceVAE(SequenceVAE):
 
 def until_end(x: Any) -> Any:
     """Return which tokens of sentences (B, T) count: all up to the first end, itself included."""
-    return ops.concatenate([ops.ones_like(x[:, :1], "bool"), x[:, :-1] != END], axis=1)
+    ends = ops.cast(ops.equal(x, END), "int32")
+    return ops.cumsum(ends, axis=1) - ends < 1

@@ -29,6 +29,7 @@ from keras import layers, ops
 from zoo.data.vocabulary import UNKNOWN
 from zoo.engine import Player, PlayerModel
 from zoo.errors import DataError
+from zoo.examples import check_form, checked
 from zoo_sentence_vae.config import Word2VecConfig
 
 # Shapes: B batch, N count asked for, T tokens, V vocabulary, D vector size, K negatives.
@@ -71,6 +72,7 @@ class Word2Vec(PlayerModel):
 
     def loss_of(self, x: Any, y: Any, training: bool) -> dict[str, Any]:
         """Return the terms of the objective of sentences (B, T), in nats per sentence."""
+        check_form(x, (None,), (0, len(self.config.vocabulary) - 1), whole=True)
         if training:
             self.count_words(x)
         seed = self.noise_seed(training)
@@ -129,6 +131,12 @@ class Word2Vec(PlayerModel):
         places = ops.searchsorted(cumulated, ops.reshape(uniforms, (-1,)) * cumulated[-1], "right")
         last = self.counts.shape[0] - 1  # beyond it only by rounding
         return ops.reshape(ops.minimum(places, last), ops.shape(uniforms))
+
+    def check_arrays(self, x: Any, y: Any) -> None:
+        """Raise DataError where sentences that `fit` is given as an array do not suit."""
+        super().check_arrays(x, y)
+        if x is not None:
+            checked(x, (None,), (0, len(self.config.vocabulary) - 1), whole=True)
 
     # What it can do once trained: NumPy in, NumPy out.
 

@@ -8,7 +8,15 @@ import pytest
 from keras import ops
 from scipy import stats
 from zoo_sketch_rnn import SketchRNN, SketchRNNConfig
-from zoo_sketch_rnn.mixture import LEAST_STD, draw_move, move_of, offset_nats, output_size, pen_nats
+from zoo_sketch_rnn.mixture import (
+    LARGEST_CORRELATION,
+    LEAST_STD,
+    draw_move,
+    move_of,
+    offset_nats,
+    output_size,
+    pen_nats,
+)
 from zoo_sketch_rnn.networks import START, rows_before
 
 from zoo.errors import ConfigError, DataError
@@ -57,7 +65,14 @@ def outputs_of(means, stds, correlations, shares, pens):
         for axis in zip(*stds, strict=True)
     ]
     mean_x, mean_y = zip(*means, strict=True)
-    parts = [np.log(pens), np.log(shares), mean_x, mean_y, *raw, np.arctanh(correlations)]
+    parts = [
+        np.log(pens),
+        np.log(shares),
+        mean_x,
+        mean_y,
+        *raw,
+        np.arctanh(np.divide(correlations, LARGEST_CORRELATION)),
+    ]
     return np.concatenate(parts).astype("float32")
 
 
@@ -96,6 +111,24 @@ def test_far_moves_and_full_correlation_keep_the_density_finite():
     offsets = ops.convert_to_tensor(np.array([[1e4, -1e4], [1, 1], [0, 0]], "float32"))
     nats = numpy(offset_nats(move_of(ops.convert_to_tensor(outputs)), offsets))
     assert np.isfinite(nats).all()
+
+
+def test_moves_along_a_line_have_a_density_with_a_bound():
+    outputs = outputs_of([(0, 0)], [(1, 1)], [0.0], [1.0], PENS)
+    outputs[-1] = 1e4
+    nats = float(
+        numpy(offset_nats(move_of(ops.convert_to_tensor(outputs)), np.zeros(2, "float32")))
+    )
+    assert nats == pytest.approx(np.log(2 * np.pi) + 0.5 * np.log(2e-4), abs=1e-3)
+
+
+def test_what_stands_after_the_end_of_a_sketch_changes_nothing():
+    model = spread(SketchRNN(SMALL))
+    x = sketches(lengths=(6, 3), rows=9)
+    junk = x.copy()
+    junk[1, 5] = (3, -2, 1, 0, 0)
+    for values in (model.encode, model.log_likelihood):
+        assert np.array_equal(values(x), values(junk))
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.4])
@@ -319,3 +352,22 @@ def test_it_learns_to_draw_circles():
     closed = made[..., 4].argmax(axis=1) >= 12
     assert closed.mean() > 0.8
     assert np.median(ends) < 1.5  # twelve unit moves at random end some 3.5 away
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "reason"),
+    [
+        ((0, 1, 0), np.nan, "moves that are no number"),
+        ((0, 1, 1), np.inf, "moves that are no number"),
+        ((0, 1, 2), 0.5, "no such states"),
+        ((0, 7, slice(2, 5)), 0, "no such states"),
+    ],
+)
+def test_rows_that_are_no_stroke_5_are_refused(place, value, reason):
+    model = SketchRNN(SMALL)
+    model.compile()
+    x = sketches()
+    x[place] = value
+    for use in (model.encode, model.log_likelihood, model.fit):
+        with pytest.raises(DataError, match=f"Received: {reason}"):
+            use(x)

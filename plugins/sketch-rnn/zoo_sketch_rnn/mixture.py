@@ -3,8 +3,8 @@
     p(dx, dy) = sum over k of pi_k N(dx, dy | mu_k, sigma_k, rho_k),  p(pen) = softmax(q)
 
 (Eq. 3 to 7.) The log-density is a logsumexp over components, with no constant added to the density.
-Standard deviations are bounded from below: moves in whole units of the screen, or along an axis,
-would otherwise have a density without bound.
+Standard deviations are bounded from below, and correlations away from 1: moves in whole units of
+the screen, or along a line, would otherwise have a density without bound.
 
 Temperature tau (Eq. 8): logits of pen and components are divided by tau, variances are multiplied
 by it. The authors' code multiplies the standard deviations; the paper is followed here.
@@ -21,6 +21,7 @@ from zoo.making import draw_codes
 # Shapes: M components, ... any (a batch and its steps).
 
 LEAST_STD = 1e-3  # in units of the data's standard deviation
+LARGEST_CORRELATION = 0.9999  # across a line, a 70th of the spread along it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,7 @@ class Move:
         mean_y: Of each component, (..., M).
         log_std_x: Logarithm of its standard deviation, (..., M).
         log_std_y: Logarithm of its standard deviation, (..., M).
-        raw_correlation: Correlation of x and y before tanh, (..., M).
+        correlation: Correlation of x and y, (..., M).
     """
 
     pen_logits: Any
@@ -43,7 +44,7 @@ class Move:
     mean_y: Any
     log_std_x: Any
     log_std_y: Any
-    raw_correlation: Any
+    correlation: Any
 
 
 def output_size(mixtures: int) -> int:
@@ -64,7 +65,7 @@ def move_of(outputs: Any) -> Move:
         mean_y=mean_y,
         log_std_x=_bounded(std_x),
         log_std_y=_bounded(std_y),
-        raw_correlation=correlation,
+        correlation=LARGEST_CORRELATION * ops.tanh(correlation),
     )
 
 
@@ -73,10 +74,9 @@ def offset_nats(move: Move, offsets: Any) -> Any:
     offsets = ops.cast(offsets, "float32")
     x = (offsets[..., :1] - move.mean_x) * ops.exp(-move.log_std_x)  # (..., M)
     y = (offsets[..., 1:] - move.mean_y) * ops.exp(-move.log_std_y)
-    correlation = ops.tanh(move.raw_correlation)
-    log_rest = _log_uncorrelated(move.raw_correlation)  # log(1 - rho^2)
-    distance = (x * x + y * y - 2 * correlation * x * y) * ops.exp(-log_rest)
-    log_volume = move.log_std_x + move.log_std_y + 0.5 * log_rest + math.log(2 * math.pi)
+    rest = (1 - move.correlation) * (1 + move.correlation)
+    distance = ops.square(x - move.correlation * y) / rest + ops.square(y)
+    log_volume = move.log_std_x + move.log_std_y + 0.5 * ops.log(rest) + math.log(2 * math.pi)
     log_densities = ops.log_softmax(move.component_logits) - log_volume - 0.5 * distance
     return -ops.logsumexp(log_densities, axis=-1)
 
@@ -102,9 +102,8 @@ def draw_move(move: Move, uniforms: Any, temperature: Any) -> Any:
         return ops.sum(chosen * values, axis=-1)
 
     first, second = _normal_pair(uniforms[:, 2], uniforms[:, 3])
-    raw_correlation = of_chosen(move.raw_correlation)
-    rest = ops.exp(0.5 * _log_uncorrelated(raw_correlation))
-    second = ops.tanh(raw_correlation) * first + rest * second
+    correlation = of_chosen(move.correlation)
+    second = correlation * first + ops.sqrt(1 - ops.square(correlation)) * second
     scale = ops.sqrt(ops.cast(temperature, "float32"))
     x = of_chosen(move.mean_x) + scale * ops.exp(of_chosen(move.log_std_x)) * first
     y = of_chosen(move.mean_y) + scale * ops.exp(of_chosen(move.log_std_y)) * second
@@ -118,12 +117,6 @@ def _bounded(raw: Any) -> Any:
     """Return raw log-standard deviations, smoothly held above log(LEAST_STD)."""
     least = math.log(LEAST_STD)
     return least + ops.softplus(raw - least)
-
-
-def _log_uncorrelated(raw_correlation: Any) -> Any:
-    """Return log(1 - tanh^2), which is -2 log cosh, without rounding tanh to 1."""
-    size = ops.abs(raw_correlation)
-    return 2 * (math.log(2) - size - ops.softplus(-2 * size))
 
 
 def _normal_pair(first: Any, second: Any) -> tuple[Any, Any]:

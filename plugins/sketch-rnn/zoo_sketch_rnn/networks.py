@@ -134,8 +134,9 @@ def rows_before(x: Any) -> Any:
 
 
 def points_of(x: Any) -> Any:
-    """Return how many points sketches (B, T, 5) have, int32 (B,): the rows before the end."""
-    return ops.sum(ops.cast(x[..., 4] < 0.5, "int32"), axis=1)
+    """Return how many points sketches (B, T, 5) have, int32 (B,): the rows before the first end."""
+    ended = ops.cumsum(ops.cast(x[..., 4] > 0.5, "int32"), axis=1)
+    return ops.sum(ops.cast(ended < 1, "int32"), axis=1)
 
 
 def small_dense(units: int, input_size: int, activation: str | None = None) -> layers.Dense:

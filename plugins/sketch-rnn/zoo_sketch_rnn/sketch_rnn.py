@@ -16,7 +16,7 @@ is no encoder: L_R alone.
 standard deviation, and of the pen's states up to the end; a bound on it where there is a z.
 
 Departures from the paper: every sketch has an end row, also the longest; log-densities have no
-constant added and standard deviations a least size (`mixture.py`).
+constant added, standard deviations a least size and correlations a largest (`mixture.py`).
 """
 
 from collections.abc import Mapping
@@ -28,6 +28,7 @@ from keras import ops
 
 from zoo.data.strokes import END_ROW
 from zoo.engine import Player
+from zoo.errors import DataError
 from zoo.losses import gaussian_kl_nats
 from zoo.sequences import SequenceVAE
 from zoo.variational import reparameterize
@@ -89,8 +90,27 @@ class SketchRNN(SequenceVAE):
         rate = DecayToShare(config.learning_rate, config.learning_rate_decay)
         return keras.optimizers.Adam(rate, clipvalue=config.gradient_clip)
 
+    def checked(self, x: Any) -> np.ndarray:
+        """Return sketches (B, T, 5) as an array.
+
+        Raises:
+            DataError: If they are no stroke-5: finite moves, and one of three states of the pen.
+        """
+        x = np.asarray(ops.convert_to_numpy(x))
+        self.check_form(x)
+        is_move = np.isfinite(x[..., :2]).all()
+        is_pen = np.isin(x[..., 2:], (0, 1)).all() and (x[..., 2:].sum(axis=-1) == 1).all()
+        if not (is_move and is_pen):
+            raise DataError(
+                "Each row of a sketch must hold a move dx, dy, and three states of the pen of which "
+                f"one is 1. Received: {'no such states' if is_move else 'moves that are no number'}."
+                " `zoo.data.strokes.to_stroke_5` makes it of stroke-3."
+            )
+        return x.astype("float32", copy=False)
+
     def objective(self, x: Any, y: Any, training: bool) -> dict[str, Any]:
         """Return the paper's objective and its terms."""
+        self.check_form(x)
         latents = None
         if self.has_latents:
             mean, log_variance = self.posterior(x, y, training)  # (B, Z) each
@@ -145,7 +165,7 @@ class SketchRNN(SequenceVAE):
         """
         context = self.context(latents, y)
         move = move_of(self.decoder_network(rows_before(x), context=context, training=training))
-        drawn = 1 - ops.cast(x[..., 4], "float32")
+        drawn = up_to_end(x) * (1 - ops.cast(x[..., 4], "float32"))
         return offset_nats(move, x[..., :2]) * drawn, pen_nats(move, x[..., 2:])
 
     def context(self, latents: Any, labels: Any) -> Any:
