@@ -228,8 +228,8 @@ def _with_classes_of(run: Run, dataset: Dataset) -> Dataset:
     if not found:
         raise DataError(
             f"'{dataset.name}' has no labels, and the model is to be told the class of each "
-            f"example. Expected: classes of {', '.join(known)}; such as a folder with one sub-folder "
-            "per class."
+            f"example. Expected: classes of {', '.join(known)}; such as a folder with one "
+            "sub-folder per class."
         )
     return dataset if found == known else Relabelled(dataset, known)
 

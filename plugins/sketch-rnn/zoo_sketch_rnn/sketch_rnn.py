@@ -101,10 +101,11 @@ class SketchRNN(SequenceVAE):
         is_move = np.isfinite(x[..., :2]).all()
         is_pen = np.isin(x[..., 2:], (0, 1)).all() and (x[..., 2:].sum(axis=-1) == 1).all()
         if not (is_move and is_pen):
+            found = "no such states" if is_move else "moves that are no number"
             raise DataError(
-                "Each row of a sketch must hold a move dx, dy, and three states of the pen of which "
-                f"one is 1. Received: {'no such states' if is_move else 'moves that are no number'}."
-                " `zoo.data.strokes.to_stroke_5` makes it of stroke-3."
+                "Each row of a sketch must hold a move dx, dy, and three states of the pen of "
+                f"which one is 1. Received: {found}. `zoo.data.strokes.to_stroke_5` makes it of "
+                "stroke-3."
             )
         return x.astype("float32", copy=False)
 
