@@ -95,6 +95,6 @@ def _has_unknown(dataset: Dataset) -> bool:
     starts = range(0, len(dataset), EXAMPLES_PER_BATCH)
     every = np.arange(len(dataset))
     return any(
-        (dataset.read(every[start : start + EXAMPLES_PER_BATCH])[0] == UNKNOWN).any()
+        np.any(dataset.read(every[start : start + EXAMPLES_PER_BATCH])[0] == UNKNOWN)
         for start in starts
     )
