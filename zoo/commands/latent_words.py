@@ -68,14 +68,16 @@ def word_map(
     out: Path | None,
 ) -> None:
     """Draw a map of words by the vectors of a RUN's model: of each WORD, or of frequent ones."""
-    if out is not None and out.suffix.lower() not in (".png", ".svg"):
+    if out is not None and out.suffix.lower() not in ("", ".png", ".svg"):
         raise click.UsageError(f"The map is written as .png or .svg. Received: '{out.name}'.")
     model = open_words(run)
+    from zoo.media.place import place_of
     from zoo.words import frequent_words, save_word_map
     from zoo.words import word_map as places_of
 
-    shown = list(words) or frequent_words(model, count)
     path = out or run / "latent-map.png"
+    path = place_of(path, path.suffix.lower() or ".png")
+    shown = list(words) or frequent_words(model, count)
     save_word_map(shown, places_of(model, shown, method, seed=seed), path)
     say(f"Picture: {path}")
 
