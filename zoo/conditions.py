@@ -59,8 +59,8 @@ class ClassConditional:
             return np.arange(count, dtype="int32") % self.config.class_count
         if labels is not None and not self.takes_labels:
             raise DataError(
-                f"This {type(self).__name__} is told no class. Received: labels to sample by. Leave "
-                "them out, or train one with class_conditional."
+                f"This {type(self).__name__} is told no class. Received: labels to sample by. "
+                "Leave them out, or train one with class_conditional."
             )
         return self.labels_of(count, labels)
 
