@@ -40,11 +40,11 @@ def check_form(
         )
     dtype = keras.backend.standardize_dtype(x.dtype)
     if ("int" if whole else "float") not in dtype:
-        least, most = value_range
         kind, wanted = ("whole", "int32") if whole else ("floating-point", "float32")
+        between = "" if value_range[1] == np.inf else " between {:g} and {:g}".format(*value_range)
         raise DataError(
-            f"Examples must be {kind} numbers between {least:g} and {most:g}. "
-            f"Received: {dtype}. Scale and convert them to {wanted}."
+            f"Examples must be {kind} numbers{between}. Received: {dtype}. Scale and convert them "
+            f"to {wanted}."
         )
 
 

@@ -88,8 +88,9 @@ class SequenceVAE(MakesElements, Variational, PlayerModel):
 
     @property
     def value_range(self) -> tuple[float, float]:
-        """Between which values the numbers of an example lie."""
-        return -np.inf, np.inf
+        """Between which values the numbers of an example lie: those of its vocabulary, or any."""
+        vocabulary = getattr(self.config, "vocabulary", None)
+        return (-np.inf, np.inf) if vocabulary is None else (0, len(vocabulary) - 1)
 
     # What it can be given.
 

@@ -69,11 +69,6 @@ class SentenceVAE(SequenceVAE):
         self.decoded_per_call = max(1, LOGITS_PER_CALL // logits)  # type: ignore[misc]
         self.encoded_per_call = min(128, self.decoded_per_call)  # type: ignore[misc]
 
-    @property
-    def value_range(self) -> tuple[float, float]:
-        """Between which indices tokens lie."""
-        return 0, len(self.config.vocabulary) - 1
-
     # Training.
 
     def players(self) -> list[Player]:
