@@ -463,3 +463,17 @@ def test_a_compiled_function_is_called_with_few_sizes():
     assert np.array_equal(in_batches(doubled, 8, np.arange(5), None), 2 * np.arange(5))
     assert np.array_equal(in_batches(doubled, 8, np.arange(19), None), 2 * np.arange(19))
     assert called == [6, 8, 8, 8]
+
+
+def test_nobody_learns_once_the_rates_of_all_players_have_fallen_to_nothing():
+    falling = keras.optimizers.schedules.PolynomialDecay(0.1, 6, end_learning_rate=0.0)
+    first, second = (player.name for player in Duel(DuelConfig()).players())
+    ends = []
+    for rates in ((falling, falling), (falling, 0.1)):
+        model = Duel(DuelConfig())
+        optimizers = zip((first, second), map(keras.optimizers.SGD, rates), strict=True)
+        model.compile(optimizer=dict(optimizers))
+        ends.append([model.optimizer.end_of_rates(turns) for turns in (5, 100)])
+    assert ends[1] == [None, None]
+    moves = min(player.steps for player in model.players())
+    assert ends[0] == [None, -(-6 // moves)]

@@ -246,8 +246,8 @@ def _check_turn(dataset: Dataset, batch_size: int, slices: int) -> None:
 
 
 def _check_rates(model: Any, last_step: int) -> None:
-    """Raise ConfigError where a learning rate falls to nothing well before the last step."""
-    end = model.optimizer.end_of_rate(last_step)
+    """Raise ConfigError where the learning rates have fallen to 0 well before the last step."""
+    end = model.optimizer.end_of_rates(last_step)
     if end is not None and end < LEAST_LEARNING * last_step:
         raise ConfigError(
             f"The learning rate falls to 0 at step {end}, and nothing would be learned from there "

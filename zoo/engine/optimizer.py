@@ -44,7 +44,7 @@ class PlayersOptimizer(keras.optimizers.MultiOptimizer):
         }
         super().__init__(lambda variable: owners[id(variable)], name="players")
         self.by_player = dict(optimizers)
-        self._moves = {player.name: player.steps for player in players if not player.moves_at}
+        self._moves = {player.name: player.steps for player in players}
         for optimizer in self.by_player.values():
             quicken(optimizer)
             optimizer._update_model_variables_moving_average = MethodType(_average, optimizer)
@@ -77,24 +77,25 @@ class PlayersOptimizer(keras.optimizers.MultiOptimizer):
         """Whether a player's optimizer keeps moving averages."""
         return any(optimizer.use_ema for optimizer in self.by_player.values())
 
-    def end_of_rate(self, turns: int) -> int | None:
-        """Return the turn at which a player's learning rate has fallen to nothing.
+    def end_of_rates(self, turns: int) -> int | None:
+        """Return the turn from which on no player learns, for all learning rates have fallen to 0.
 
         Args:
-            turns: Turns that are asked for; None is returned where all learn up to the last.
+            turns: Turns that are asked for; None is returned where somebody learns in the last.
         """
         ends = []
         for name, moves in self._moves.items():
             rate = self.by_player[name]._learning_rate
             if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
-                continue
+                return None
 
             def is_over(turn: int, rate: Any = rate, moves: int = moves) -> bool:
                 return float(rate(turn * moves)) < _NO_RATE
 
-            if is_over(turns - 1) and not is_over(0):
-                ends.append(bisect(range(turns), False, key=is_over))
-        return min(ends, default=None)
+            if is_over(0) or not is_over(turns - 1):
+                return None
+            ends.append(bisect(range(turns), False, key=is_over))
+        return max(ends)
 
     def loss_scale(self, player: str) -> Any:
         """Return what the player's objective must be multiplied by before its gradient is taken."""
