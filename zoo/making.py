@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from keras import ops, tree
 
-from zoo.engine import call_size, compile_function
+from zoo.engine import call_size, compile_function, next_size
 from zoo.errors import DataError
 
 # Shapes: B batch, N count asked for, R rows, M elements per row, K levels, U uniform numbers of an
@@ -162,6 +162,13 @@ class MakesElements:
         # From one stream for all elements, so that neither batches nor parts change an example.
         shape = (count, rows, columns, self.uniforms_per_element)
         uniforms = np.random.default_rng(seed).random(shape, "float32")
+        if rows != self.element_shape[0]:
+            # Rows that are not made, so that the loop is compiled for few lengths.
+            more = (0, next_size(rows) - rows)
+            elements, known, uniforms = (
+                np.pad(array, [(0, 0), more, *[(0, 0)] * (array.ndim - 2)])
+                for array in (elements, known, uniforms)
+            )
         made = []
         for start in range(0, count, batch):
             # The last batch is filled up, so that the loop is compiled for few shapes.
@@ -190,18 +197,18 @@ class MakesElements:
                     kept = min(batch, count - start)
 
                     def examples(current: Any = carried[0], kept: int = kept) -> np.ndarray:
-                        return self.values(ops.convert_to_numpy(current)[:kept])
+                        return self.values(ops.convert_to_numpy(current)[:kept, :rows])
 
                     watch(
                         Made(
                             elements=(start * rows + kept * last) * columns,
-                            total=known.size,
+                            total=count * rows * columns,
                             first=start,
                             rows=last,
                             examples=examples,
                         )
                     )
-            made.append(ops.convert_to_numpy(carried[0]))
+            made.append(ops.convert_to_numpy(carried[0])[:, :rows])
         return self.values(np.concatenate(made)[:count])
 
     def start_state(self, elements: Any, told: Any) -> Any:

@@ -10,18 +10,23 @@ from keras import ops
 from zoo.errors import DataError
 
 
+def next_size(count: int) -> int:
+    """Return the next of 1, 2, 3, 4, 6, 8, 12, 16 and so on, from `count` on.
+
+    For each other size a compiled function would be compiled anew.
+    """
+    power = 1 << (count - 1).bit_length()
+    return power if 4 * count > 3 * power else max(1, 3 * power // 4)
+
+
 def call_size(count: int, most: int) -> int:
     """Return how many examples a call of a compiled function is to have, for `count` in all.
-
-    It is `most`, or the next of 1, 2, 3, 4, 6, 8, 12, 16 and so on for fewer: for each other size
-    it would be compiled anew.
 
     Args:
         count: Examples, 1 or more.
         most: Examples that a call can have.
     """
-    power = 1 << (count - 1).bit_length()
-    return min(most, power if 4 * count > 3 * power else max(1, 3 * power // 4))
+    return min(most, next_size(count))
 
 
 def in_batches(function: Callable[..., Any], size: int, *arrays: Any) -> np.ndarray:
