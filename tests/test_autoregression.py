@@ -378,8 +378,3 @@ def drawn(chances, uniforms, temperature=1.0):
 def test_no_metric_draws_many_samples_unasked(chain):
     assert choose_metrics(chain, (), "chain", "image") == ["nll", "marginal"]
     assert choose_metrics(chain, ("distance",), "chain", "image") == ["distance"]
-
-
-def test_labels_for_a_model_that_is_told_none_are_refused(chain):
-    with pytest.raises(DataError, match=r"is told no class\. Received: labels"):
-        chain.sample(2, labels=[0, 1])

@@ -52,16 +52,10 @@ class ClassConditional:
         """Return the labels (N,) to sample by: those given, or all in turn; None if it takes none.
 
         Raises:
-            DataError: If there are not as many as examples, one is not among the classes, or the
-                model is told no class.
+            DataError: If there are not as many as examples, or one is not among the classes.
         """
         if self.takes_labels and labels is None:
             return np.arange(count, dtype="int32") % self.config.class_count
-        if labels is not None and not self.takes_labels:
-            raise DataError(
-                f"This {type(self).__name__} is told no class. Received: labels to sample by. "
-                "Leave them out, or train one with class_conditional."
-            )
         return self.labels_of(count, labels)
 
     def labels_of(self, count: int, labels: Any) -> np.ndarray | None:

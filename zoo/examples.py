@@ -40,12 +40,10 @@ def check_form(
         )
     dtype = keras.backend.standardize_dtype(x.dtype)
     if ("int" if whole else "float") not in dtype:
-        kind, wanted = ("whole", "int32") if whole else ("floating-point", "float32")
+        kind = "whole" if whole else "floating-point"
         between = "" if value_range[1] == np.inf else " between {:g} and {:g}".format(*value_range)
-        raise DataError(
-            f"Examples must be {kind} numbers{between}. Received: {dtype}. Scale and convert them "
-            f"to {wanted}."
-        )
+        mend = "Convert them to int32." if whole else "Scale and convert them to float32."
+        raise DataError(f"Examples must be {kind} numbers{between}. Received: {dtype}. {mend}")
 
 
 def checked(

@@ -104,7 +104,10 @@ class SequenceVAE(MakesElements, Variational, PlayerModel):
         Raises:
             DataError: If they have another shape, or a value that the model's have not.
         """
-        return checked(x, *self._form, whole=self._is_whole)
+        x = checked(x, *self._form, whole=self._is_whole)
+        if not x.shape[1]:
+            raise DataError("A sequence must have at least one element, its end. Received: none.")
+        return x
 
     def check_arrays(self, x: Any, y: Any) -> None:
         """Raise DataError where sequences or labels that `fit` is given as arrays do not suit."""

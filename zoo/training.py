@@ -1,5 +1,6 @@
 """Training in a run directory: fit in legs, exact resume, and loading what was trained."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,11 +15,13 @@ from zoo.data.files import some
 from zoo.data.pipeline import for_fit
 from zoo.engine.devices import shared_among
 from zoo.engine.state import restore_state
-from zoo.errors import ConfigError, DataError, RunError, ZooError
+from zoo.errors import DataError, RunError, ZooError
 from zoo.metrics.examples import warn_of_lost_levels
 from zoo.planning import augmentation, build_model, card_of, held_out, load_dataset
 from zoo.recording import Recorder
 from zoo.runs import REQUEST_FILE, Run, RunRequest
+
+_logger = logging.getLogger(__name__)
 
 LEAST_LEARNING = 0.99  # share of the steps; a decay planned by hand may end a few of them early
 
@@ -97,7 +100,6 @@ class Trainer:
         )
         per_epoch = batches.steps_per_epoch
         last_step = request.steps or (request.epochs or 0) * per_epoch
-        _check_rates(model, last_step)
         recorder = Recorder(
             self.run,
             held_out=held_out(self.run, dataset),
@@ -122,6 +124,8 @@ class Trainer:
         # The checkpoints hold the weights as trained; averages are put in place at the end.
         model.optimizer.averages_at_end = False
         first_step = recorder.step
+        if first_step < last_step:
+            _warn_of_rates(model, last_step)
         with recorder.listening():
             for leg in legs(first_step, last_step, per_epoch):
                 _fit(model, batches, leg, recorder)
@@ -245,14 +249,15 @@ def _check_turn(dataset: Dataset, batch_size: int, slices: int) -> None:
         )
 
 
-def _check_rates(model: Any, last_step: int) -> None:
-    """Raise ConfigError where the learning rates have fallen to 0 well before the last step."""
+def _warn_of_rates(model: Any, last_step: int) -> None:
+    """Say so where the learning rates have fallen to 0 well before the last step."""
     end = model.optimizer.end_of_rates(last_step)
     if end is not None and end < LEAST_LEARNING * last_step:
-        raise ConfigError(
-            f"The learning rate falls to 0 at step {end}, and nothing would be learned from there "
-            f"to step {last_step}. Train to step {end} (--steps {end}), or train a new run whose "
-            f"rate falls more slowly, such as with --set decay_steps={last_step}."
+        _logger.warning(
+            "The learning rate falls to 0 at step %d, and nothing is learned from there to step "
+            "%d. Train to step %d (--steps %d), or train a new run whose rate falls more slowly, "
+            "by a greater decay_steps.",
+            *(end, last_step, end, end),
         )
 
 

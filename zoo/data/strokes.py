@@ -57,6 +57,7 @@ class ArraySketches:
         scale_factor: What offsets are divided by.
         labels: int32 (N,), or None.
         class_names: Name of each label.
+        only_class: What all sketches show, where that is one thing, and there are no labels.
         skipped: "path: reason" of every sketch that could not be used.
 
     Attributes:
@@ -75,11 +76,13 @@ class ArraySketches:
         scale_factor: float,
         labels: np.ndarray | None = None,
         class_names: tuple[str, ...] = (),
+        only_class: str = "",
         skipped: tuple[str, ...] = (),
     ):
         self.name = name
         self.split = split
         self.splits = splits
+        self.only_class = only_class
         self.spec = StrokesSpec(
             max_length=max_length, scale_factor=scale_factor, class_names=class_names
         )
@@ -131,7 +134,25 @@ class ArraySketches:
             scale_factor=scale_factor,
             labels=None if self._labels is None else self._labels[rows],
             class_names=self.spec.class_names,
+            only_class=self.only_class,
             skipped=self.skipped + reason * bool(left_out),
+        )
+
+    def labelled(self) -> "ArraySketches":
+        """Return the same sketches, those of one class under a label of its name."""
+        if not self.only_class:
+            return self
+        return ArraySketches(
+            name=self.name,
+            split=self.split,
+            splits=self.splits,
+            points=self._points,
+            ends=self._ends,
+            max_length=self.spec.max_length,
+            scale_factor=self.spec.scale_factor,
+            labels=np.zeros(len(self), np.int32),
+            class_names=(self.only_class,),
+            skipped=self.skipped,
         )
 
 
@@ -240,7 +261,7 @@ def make_dataset(
     if not scale_factor:
         raise DataError(f"All moves of the sketches in '{shown(name)}' are the same one.")
     names = {drawing.class_name for part in splits for drawing in drawings[part]}
-    class_names = tuple(sorted(names)) if any(names) else ()
+    class_names = tuple(sorted(names)) if len(names) > 1 else ()
     index_of = {class_name: index for index, class_name in enumerate(class_names)}
     chosen = drawings[split]
     labels = None
@@ -256,6 +277,7 @@ def make_dataset(
         scale_factor=scale_factor,
         labels=labels,
         class_names=class_names,
+        only_class="" if class_names else next(iter(names)),
         skipped=tuple(skipped),
     )
 

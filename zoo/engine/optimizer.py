@@ -44,7 +44,8 @@ class PlayersOptimizer(keras.optimizers.MultiOptimizer):
         }
         super().__init__(lambda variable: owners[id(variable)], name="players")
         self.by_player = dict(optimizers)
-        self._moves = {player.name: player.steps for player in players}
+        # Moves per turn, None where it is not the same in each.
+        self._moves = {p.name: None if p.moves_at else p.steps for p in players}
         for optimizer in self.by_player.values():
             quicken(optimizer)
             optimizer._update_model_variables_moving_average = MethodType(_average, optimizer)
@@ -86,7 +87,8 @@ class PlayersOptimizer(keras.optimizers.MultiOptimizer):
         ends = []
         for name, moves in self._moves.items():
             rate = self.by_player[name]._learning_rate
-            if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+            is_schedule = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
+            if moves is None or not is_schedule:
                 return None
 
             def is_over(turn: int, rate: Any = rate, moves: int = moves) -> bool:

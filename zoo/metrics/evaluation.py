@@ -16,6 +16,7 @@ from zoo.data.dataset import Adapts
 from zoo.data.files import some
 from zoo.data.forms import form_options
 from zoo.data.relabelled import Relabelled
+from zoo.data.strokes import ArraySketches
 from zoo.engine import PlayerModel
 from zoo.errors import DataError, RunError, did_you_mean
 from zoo.media.report import write_card, write_report
@@ -224,6 +225,8 @@ def load_examples(
 
 def _with_classes_of(run: Run, dataset: Dataset) -> Dataset:
     """Return other data under the labels by which a run's model knows their classes."""
+    if isinstance(dataset, ArraySketches):
+        dataset = dataset.labelled()
     known, found = class_names_of(run), getattr(dataset.spec, "class_names", ())
     if not found:
         raise DataError(

@@ -15,6 +15,7 @@ import numpy as np
 
 from zoo.data.dataset import Dataset
 from zoo.data.vocabulary import UNKNOWN, lengths_of
+from zoo.errors import ZooError
 from zoo.metrics import Figure, Settings, UnsuitableError
 from zoo.metrics.examples import choose, read_batches
 from zoo.metrics.nll import example_nats, likelihoods
@@ -48,7 +49,7 @@ def measure_perplexity(model: Any, dataset: Dataset, settings: Settings) -> dict
     }
     share, error = _ratio(unknown, tokens)
     figures["unknown_share"] = Figure(value=share, standard_error=error, count=len(tokens))
-    if share and settings.load_seen is not None and not _has_unknown(settings.load_seen()):
+    if share and _is_new(settings):
         _logger.warning(
             "%.2g %% of the tokens are not in the vocabulary, and the training text has none such, "
             "so that the model has not learned how likely they are: its likelihood and perplexity "
@@ -90,11 +91,16 @@ def _ratio(parts: np.ndarray, tokens: np.ndarray) -> tuple[float, float | None]:
     return ratio, math.sqrt(variance)
 
 
-def _has_unknown(dataset: Dataset) -> bool:
-    """Return whether texts have a token that the vocabulary lacks."""
-    starts = range(0, len(dataset), EXAMPLES_PER_BATCH)
+def _is_new(settings: Settings) -> bool:
+    """Return whether what the model was trained on has no token that the vocabulary lacks."""
+    if settings.load_seen is None:
+        return False
+    try:
+        dataset = settings.load_seen()
+    except ZooError:  # other data are measured, and the model's own are no longer there
+        return False
     every = np.arange(len(dataset))
-    return any(
+    return not any(
         np.any(dataset.read(every[start : start + EXAMPLES_PER_BATCH])[0] == UNKNOWN)
-        for start in starts
+        for start in range(0, len(dataset), EXAMPLES_PER_BATCH)
     )

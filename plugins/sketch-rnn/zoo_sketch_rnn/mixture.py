@@ -21,7 +21,7 @@ from zoo.making import draw_codes
 # Shapes: M components, ... any (a batch and its steps).
 
 LEAST_STD = 1e-3  # in units of the data's standard deviation
-LARGEST_CORRELATION = 0.9999  # across a line, a 70th of the spread along it
+LARGEST_CORRELATION = 0.9999  # what dx leaves open of dy is a 70th of its spread
 
 
 @dataclass(frozen=True, kw_only=True)
