@@ -1,5 +1,7 @@
 """The engine: turns, gradients, optimizers and saving, on whichever backend is in use."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -465,15 +467,24 @@ def test_a_compiled_function_is_called_with_few_sizes():
     assert called == [6, 8, 8, 8]
 
 
+class SteadyDuel(Duel):
+    """Its players move in every turn."""
+
+    def players(self):
+        return [dataclasses.replace(player, moves_at=None) for player in super().players()]
+
+
 def test_nobody_learns_once_the_rates_of_all_players_have_fallen_to_nothing():
     falling = keras.optimizers.schedules.PolynomialDecay(0.1, 6, end_learning_rate=0.0)
-    first, second = (player.name for player in Duel(DuelConfig()).players())
     ends = []
-    for rates in ((falling, falling), (falling, 0.1)):
-        model = Duel(DuelConfig())
-        optimizers = zip((first, second), map(keras.optimizers.SGD, rates), strict=True)
-        model.compile(optimizer=dict(optimizers))
+    for duel, rates in (
+        (SteadyDuel, (falling, falling)),
+        (SteadyDuel, (falling, 0.1)),
+        (Duel, (falling, falling)),  # how often one has moved, its turns alone know
+    ):
+        model = duel(DuelConfig())
+        names = [player.name for player in model.players()]
+        model.compile(dict(zip(names, map(keras.optimizers.SGD, rates), strict=True)))
         ends.append([model.optimizer.end_of_rates(turns) for turns in (5, 100)])
-    assert ends[1] == [None, None]
-    moves = min(player.steps for player in model.players())
-    assert ends[0] == [None, -(-6 // moves)]
+    slowest = min(player.steps for player in model.players())
+    assert ends == [[None, -(-6 // slowest)], [None, None], [None, None]]
